@@ -1,0 +1,146 @@
+/**
+ * What one folder tells another about a request's life: the ends of an exchange, and the events that auditors read.
+ * Types and closed sets only. `proxy/` produces these; `audit/` records them, `metrics/` counts them.
+ */
+import type { Verdict } from './model.ts'
+
+export const EXCHANGE_KINDS = ['connect', 'http', 'upgrade', 'own'] as const
+export type ExchangeKind = (typeof EXCHANGE_KINDS)[number]
+
+export const OUTCOMES = ['ok', 'denied', 'client_error', 'upstream_error', 'proxy_error'] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
+/** Error types of RFC 9209 §2.3 that Landline answers with. */
+export const ERROR_TYPES = [
+  'dns_timeout',
+  'dns_error',
+  'destination_not_found',
+  'destination_unavailable',
+  'destination_ip_prohibited',
+  'destination_ip_unroutable',
+  'connection_refused',
+  'connection_terminated',
+  'connection_timeout',
+  'connection_read_timeout',
+  'connection_write_timeout',
+  'connection_limit_reached',
+  'tls_protocol_error',
+  'tls_certificate_error',
+  'http_request_error',
+  'http_request_denied',
+  'http_response_incomplete',
+  'http_response_header_section_size',
+  'http_response_header_size',
+  'http_response_body_size',
+  'http_response_timeout',
+  'http_upgrade_failed',
+  'http_protocol_error',
+  'proxy_internal_response',
+  'proxy_internal_error',
+  'proxy_configuration_error',
+  'proxy_loop_detected',
+] as const
+export type ErrorType = (typeof ERROR_TYPES)[number]
+
+/** Told once, at the end of every exchange. Times are seconds. */
+export interface ExchangeEnd {
+  readonly kind: ExchangeKind
+  readonly outcome: Outcome
+  readonly error: ErrorType | null
+  /** The verdict that stood at the end; null when the exchange ended before there was one. */
+  readonly verdict: Verdict | null
+  /** True for a refusal by the destination guard or the port list, whatever the verdict said. */
+  readonly refused: boolean
+  /** True when the request asked for a bare address. */
+  readonly bareAddress: boolean
+  /** The reference of the record, when one was written. */
+  readonly reference: string | null
+  /** From the request's last head byte to the first byte of the answer; null when nothing was answered. */
+  readonly setupSeconds: number | null
+  /** Spent in `decide`. */
+  readonly decisionSeconds: number | null
+}
+
+/** How many requests, of what and how, wait or were turned away. */
+export const LIMITS = [
+  'connections',
+  'tunnels_per_client',
+  'head_bytes',
+  'head_ms',
+  'hello_ms',
+  'dns_ms',
+  'dial_ms',
+  'idle_ms',
+  'drain_ms',
+  'descriptors',
+] as const
+export type Limit = (typeof LIMITS)[number]
+
+/** What `proxy/` reports as it goes. `metrics/` implements it. */
+export interface Observer {
+  ended(end: ExchangeEnd): void
+  dialled(result: 'ok' | 'refused' | 'timeout' | 'error', seconds: number): void
+  resolved(result: 'ok' | 'not_found' | 'timeout' | 'error', seconds: number): void
+  tunnelOpened(): void
+  tunnelClosed(seconds: number): void
+  /** `sent` towards the origin, `received` from it. */
+  tunnelBytes(direction: 'sent' | 'received', bytes: number): void
+  limitReached(limit: Limit): void
+  clientSuspect(reason: string): void
+}
+
+/** What an exchange puts on the record (contract, section 4). */
+export const TRAFFIC_ACTIONS = ['block', 'would-block', 'log', 'except', 'refuse', 'sever', 'end'] as const
+export type TrafficAction = (typeof TRAFFIC_ACTIONS)[number]
+
+/** `@timestamp`, `event.id`, `event.sequence` and `landline.prev` are the recorder's to give. */
+export interface TrafficEvent {
+  readonly action: TrafficAction
+  /** UUIDv7 of the exchange, the same in all of its records. */
+  readonly exchange: string
+  readonly source: { readonly ip: string; readonly port: number }
+  /** How the listener learnt the client's address, and the hops it came through. */
+  readonly client: { readonly learnt: 'socket' | 'proxy-protocol' | 'forwarded'; readonly path: readonly string[] }
+  /** null where the destination may not be recorded (not conferencing). */
+  readonly destination: { readonly domain: string | null; readonly ip: string | null; readonly port: number } | null
+  readonly method: string | null
+  readonly verdict: Verdict
+  readonly policy: { readonly name: string; readonly revision: string }
+  /** Why a guard, port list or sever acted, where the rule's own reason does not say it. */
+  readonly because: string | null
+  /** Of an `end`: what the tunnel or answer carried. */
+  readonly carried: { readonly sentBytes: number; readonly receivedBytes: number; readonly milliseconds: number } | null
+}
+
+export const SYSTEM_ACTIONS = [
+  'start',
+  'stop',
+  'reload',
+  'reload-failed',
+  'exception-expired',
+  'recovered',
+  'purge',
+  'export',
+  'reveal',
+  'sign-off',
+  'login-failed',
+  'breakglass',
+  'breakglass-ended',
+  'worker-replaced',
+] as const
+export type SystemAction = (typeof SYSTEM_ACTIONS)[number]
+
+/** An event of the system itself: what happened, and plain facts about it (no addresses, no credentials). */
+export interface SystemEvent {
+  readonly action: SystemAction
+  readonly outcome: 'success' | 'failure'
+  readonly reason: string
+  readonly policy: { readonly name: string; readonly revision: string } | null
+  readonly facts: Readonly<Record<string, string | number | boolean | null | readonly string[]>>
+}
+
+/** What `audit/` offers to those who must record before they answer. */
+export interface Recorder {
+  /** Resolves with the reference (UUIDv7) once the record is as safe as `audit.sync` promises; rejects when it cannot be, and then nothing may be let through. */
+  record(event: TrafficEvent | SystemEvent): Promise<string>
+}
