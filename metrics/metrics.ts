@@ -1,0 +1,101 @@
+/**
+ * What happens, counted. Labels come from closed sets and from the rule file, series are made at start and at a reload,
+ * and nothing that a client sends can add one. One per process, on a registry of its own.
+ */
+import { type OpenMetricsContentType, Registry } from 'prom-client'
+import { namedQuality } from '../pages/accept.ts'
+import { type Observer, SYSTEM_ACTIONS, TRAFFIC_ACTIONS } from '../rules/events.ts'
+import { createDecisions, type PolicyLabels } from './decisions.ts'
+import { exposition, type Family, OPENMETRICS_TYPE, TEXT_TYPE } from './exposition.ts'
+import { createInstruments } from './instruments.ts'
+import { createObserver } from './observer.ts'
+import { addProcessMetrics } from './process.ts'
+import { bindEach, MOST_VALUES, OTHER, observe, started } from './series.ts'
+
+export type { PolicyLabels }
+
+export interface MetricsOptions {
+  readonly version: string
+  /** Of Node.js. */
+  readonly node: string
+  readonly tunnelsLimit: number
+  /** Whether to add the metrics of the process itself; true when absent. */
+  readonly processMetrics?: boolean
+}
+
+export interface Metrics extends Observer {
+  /** An audit record was written. */
+  recorded(action: string): void
+  auditWriteError(): void
+  auditQueue(records: number): void
+  auditSync(seconds: number): void
+  auditTreeSize(records: number): void
+  /** Seconds since 1970. */
+  auditCheckpoint(atSeconds: number): void
+  diskFree(bytes: number): void
+  /** Seconds since 1970. A failed reload leaves the time of the last good one. */
+  reloaded(ok: boolean, atSeconds: number): void
+  /** The series of what is no longer in the rule file go; new ones start at 0. */
+  policyChanged(policy: PolicyLabels): void
+  breakglass(active: number): void
+  /** OpenMetrics, with exemplars, where the Accept value prefers it; else Prometheus' text format. */
+  expose(accept?: string | null): Promise<{ readonly contentType: string; readonly body: string }>
+  /** What `expose` writes, as values: several processes' families can be added up and written by `exposition`. */
+  families(): Promise<readonly Family[]>
+}
+
+/** Beside the actions of events, what the log writes of its own accord. */
+const LOG_ACTIONS = ['repeat', 'checkpoint']
+
+export function createMetrics(options: MetricsOptions): Metrics {
+  const registry = new Registry<OpenMetricsContentType>()
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE) // the only ones that may have exemplars
+  const instruments = createInstruments(registry)
+  instruments.buildInfo.set({ version: options.version, node: options.node }, 1)
+  instruments.tunnelsLimit.set(options.tunnelsLimit)
+  if (options.processMetrics ?? true) addProcessMetrics(registry)
+
+  const recordActions = [...TRAFFIC_ACTIONS, ...SYSTEM_ACTIONS, ...LOG_ACTIONS, OTHER]
+  const records = bindEach(recordActions, (action) => started(instruments.auditRecords.labels(action)))
+  const decisions = createDecisions(instruments)
+  const families = async () => {
+    const values: unknown = await registry.getMetricsAsJSON()
+    return values as readonly Family[] // prom-client's own types leave out names, exemplars and the text of `type`
+  }
+
+  return {
+    ...createObserver(instruments, decisions),
+    recorded: (action) => records(action)?.inc(),
+    auditWriteError: () => instruments.auditErrors.inc(),
+    auditQueue: (count) => instruments.auditQueue.set(count),
+    auditSync: (seconds) => observe(instruments.auditSync, seconds),
+    auditTreeSize: (count) => instruments.auditTreeSize.set(count),
+    auditCheckpoint: (atSeconds) => instruments.auditCheckpoint.set(atSeconds),
+    diskFree: (bytes) => instruments.auditDiskFree.set(bytes),
+    breakglass: (active) => instruments.breakglass.set(active),
+    reloaded(ok, atSeconds) {
+      instruments.reloadOk.set(ok ? 1 : 0)
+      if (ok) instruments.reloadAt.set(atSeconds)
+    },
+    policyChanged(policy) {
+      instruments.rulesInfo.reset()
+      instruments.rulesInfo.set({ name: policy.name, revision: policy.revision, mode: policy.mode }, 1)
+      instruments.exceptionExpiry.reset()
+      for (const { id, expiresAt } of policy.exceptions.slice(0, MOST_VALUES)) {
+        instruments.exceptionExpiry.set({ exception: id }, expiresAt / 1000)
+      }
+      decisions.keep(policy)
+    },
+    families,
+    async expose(accept = null) {
+      const openMetrics = prefersOpenMetrics(accept)
+      const body = exposition(await families(), openMetrics)
+      return { contentType: openMetrics ? OPENMETRICS_TYPE : TEXT_TYPE, body }
+    },
+  }
+}
+
+function prefersOpenMetrics(accept: string | null): boolean {
+  const quality = namedQuality(accept, 'application/openmetrics-text')
+  return quality > 0 && quality >= namedQuality(accept, 'text/plain')
+}

@@ -1,0 +1,70 @@
+/** What the data plane tells, counted as it goes. Never throws: a request must not end because it could not be counted. */
+import { ERROR_TYPES, EXCHANGE_KINDS, LIMITS, type Observer, OUTCOMES } from '../rules/events.ts'
+import type { Decisions } from './decisions.ts'
+import type { Instruments } from './instruments.ts'
+import { bindEach, OTHER, observe, started } from './series.ts'
+
+/** What a listener can find odd about a client's address; the data plane has the same list, with what each means. */
+export const SUSPECT_REASONS = [
+  'gateway',
+  'own_address',
+  'balancer',
+  'share',
+  'untrusted',
+  'missing',
+  'malformed',
+  'timeout',
+  'conflict',
+  'proxy_header',
+  'forwarded_header',
+] as const
+
+const DIAL_RESULTS = ['ok', 'refused', 'timeout', 'error'] as const
+const LOOKUP_RESULTS = ['ok', 'not_found', 'timeout', 'error'] as const
+const DIRECTIONS = ['sent', 'received'] as const
+
+export function createObserver(instruments: Instruments, decisions: Decisions): Observer {
+  const requests = bindEach(EXCHANGE_KINDS, (kind) =>
+    bindEach(OUTCOMES, (outcome) => started(instruments.requests.labels(kind, outcome))),
+  )
+  const errors = bindEach([...ERROR_TYPES, OTHER], (error) => started(instruments.errors.labels(error)))
+  const limits = bindEach([...LIMITS, OTHER], (limit) => started(instruments.limits.labels(limit)))
+  const suspects = bindEach([...SUSPECT_REASONS, OTHER], (reason) => started(instruments.suspects.labels(reason)))
+  const bytes = bindEach(DIRECTIONS, (direction) => started(instruments.tunnelBytes.labels(direction)))
+  const setups = bindEach(EXCHANGE_KINDS, (kind) => startedHistogram(instruments.requestSetup, { kind }))
+  const deciding = bindEach(EXCHANGE_KINDS, (kind) => startedHistogram(instruments.decision, { kind }))
+  const dials = bindEach(DIAL_RESULTS, (result) => startedHistogram(instruments.upstreamConnect, { result }))
+  const lookups = bindEach(LOOKUP_RESULTS, (result) => startedHistogram(instruments.dnsLookup, { result }))
+
+  return {
+    ended(end) {
+      requests(end.kind)?.(end.outcome)?.inc()
+      if (end.error !== null) errors(end.error)?.inc()
+      if (end.setupSeconds !== null) observe(setups(end.kind), end.setupSeconds)
+      if (end.decisionSeconds !== null) observe(deciding(end.kind), end.decisionSeconds)
+      decisions.count(end)
+    },
+    dialled: (result, seconds) => observe(dials(result), seconds),
+    resolved: (result, seconds) => observe(lookups(result), seconds),
+    tunnelOpened: () => instruments.tunnelsActive.inc(),
+    tunnelClosed(seconds) {
+      instruments.tunnelsActive.dec()
+      observe(instruments.tunnelSeconds, seconds)
+    },
+    tunnelBytes(direction, count) {
+      if (count > 0) bytes(direction)?.inc(count)
+    },
+    limitReached: (limit) => limits(limit)?.inc(),
+    clientSuspect: (reason) => suspects(reason)?.inc(),
+  }
+}
+
+interface Histogram<L> {
+  zero(labels: L): void
+  labels(labels: L): { observe(value: number): void }
+}
+
+function startedHistogram<L>(histogram: Histogram<L>, labels: L) {
+  histogram.zero(labels)
+  return histogram.labels(labels)
+}
