@@ -1,0 +1,59 @@
+/** The fields that decide about a message as a whole, picked out in one pass. */
+import type { Field } from './fields.ts'
+
+/** Values are null where the field is missing. Several lines of one name are one list, joined by commas (RFC 9110 §5.3). */
+export interface Picked {
+  hosts: number
+  /** The last one: more than one are refused. */
+  host: string | null
+  length: string | null
+  coding: string | null
+  connection: string | null
+  expect: string | null
+  upgrade: string | null
+  maxForwards: string | null
+}
+
+export function pick(fields: readonly Field[]): Picked {
+  const picked: Picked = {
+    hosts: 0,
+    host: null,
+    length: null,
+    coding: null,
+    connection: null,
+    expect: null,
+    upgrade: null,
+    maxForwards: null,
+  }
+  for (const { lower, value } of fields) {
+    switch (lower) {
+      case 'host':
+        picked.hosts++
+        picked.host = value
+        break
+      case 'content-length':
+        picked.length = join(picked.length, value)
+        break
+      case 'transfer-encoding':
+        picked.coding = join(picked.coding, value)
+        break
+      case 'connection':
+        picked.connection = join(picked.connection, value)
+        break
+      case 'expect':
+        picked.expect = join(picked.expect, value)
+        break
+      case 'upgrade':
+        picked.upgrade = join(picked.upgrade, value)
+        break
+      case 'max-forwards':
+        picked.maxForwards = join(picked.maxForwards, value)
+        break
+    }
+  }
+  return picked
+}
+
+function join(list: string | null, value: string): string {
+  return list === null ? value : `${list}, ${value}`
+}
