@@ -1,0 +1,112 @@
+/**
+ * Every rules revision that ran, beside the log in `rules/<hex>.json`: enough to run it again, and to show an auditor a
+ * rule's text as it stood. `rules/last-good.json` names the newest of them. All writes are atomic.
+ */
+import { mkdir, open, readFile, rename, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { FILE_MODE, FOLDER_MODE, realDisk } from './disk.ts'
+import { AuditError, errorName } from './error.ts'
+
+/** A revision as it was loaded: the texts, not what was made of them. */
+export interface RulesRevision {
+  /** `sha256:` and 64 hexadecimal digits. */
+  readonly revision: string
+  /** The rule file among `files`. */
+  readonly main: string
+  /** Text by path: the rule file, all it includes, its segment files. */
+  readonly files: Readonly<Record<string, string>>
+  /** Text by file name: the catalogue in use. */
+  readonly catalogue: Readonly<Record<string, string>>
+}
+
+export interface ArchivedRevision extends RulesRevision {
+  /** When it first ran; ISO 8601. */
+  readonly archivedAt: string
+}
+
+const FOLDER = 'rules'
+const LAST_GOOD = 'last-good.json'
+const REVISION = /^sha256:([0-9a-f]{64})$/
+
+/** Archives a revision that now runs, unless it is there already, and makes it the last good one. Rejects with ERR_AUDIT_ARCHIVE. */
+export async function archiveRevision(dir: string, rules: RulesRevision, now: number): Promise<void> {
+  const name = fileName(rules.revision)
+  const folder = join(dir, FOLDER)
+  try {
+    if (await mkdir(folder, { recursive: true, mode: FOLDER_MODE })) await realDisk.syncFolder(dir)
+    const { revision, main, files, catalogue } = rules
+    const archived: ArchivedRevision = { revision, archivedAt: new Date(now).toISOString(), main, files, catalogue }
+    if (!(await exists(join(folder, name)))) await replace(folder, name, archived)
+    await replace(folder, LAST_GOOD, { revision })
+  } catch (cause) {
+    const message = `The rules ${rules.revision} cannot be archived in ${folder}: ${errorName(cause)}`
+    throw new AuditError('ERR_AUDIT_ARCHIVE', message, { cause })
+  }
+}
+
+/** The revision that ran last; null where none was archived. Rejects with ERR_AUDIT_ARCHIVE where it cannot be read back. */
+export async function readLastGood(dir: string): Promise<ArchivedRevision | null> {
+  const path = join(dir, FOLDER, LAST_GOOD)
+  if (!(await exists(path))) return null
+  const pointer = await readJson(path)
+  if (typeof pointer.revision !== 'string') throw damaged(path, 'it names no revision')
+  return readRevision(dir, pointer.revision)
+}
+
+/** An archived revision. Rejects with ERR_AUDIT_ARCHIVE where it is not there or not whole. */
+export async function readRevision(dir: string, revision: string): Promise<ArchivedRevision> {
+  const path = join(dir, FOLDER, fileName(revision))
+  const value = await readJson(path)
+  const { archivedAt, main, files, catalogue } = value
+  const whole = typeof archivedAt === 'string' && typeof main === 'string' && isTexts(files) && isTexts(catalogue)
+  if (!whole || value.revision !== revision) throw damaged(path, `it does not hold the revision ${revision}`)
+  return { revision, archivedAt, main, files, catalogue }
+}
+
+function fileName(revision: string): string {
+  const hex = REVISION.exec(revision)?.[1]
+  if (hex === undefined)
+    throw new AuditError('ERR_AUDIT_ARCHIVE', `'${revision}' is no revision: sha256: and 64 digits`)
+  return `${hex}.json`
+}
+
+/** Whole or not at all, also after a power cut: written aside, synced, renamed, the folder synced. */
+async function replace(folder: string, name: string, value: object): Promise<void> {
+  const aside = join(folder, `${name}.tmp`)
+  const file = await open(aside, 'w', FILE_MODE)
+  try {
+    await file.writeFile(`${JSON.stringify(value, null, 1)}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(aside, join(folder, name))
+  await realDisk.syncFolder(folder)
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
+}
+
+async function readJson(path: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'))
+    return typeof value === 'object' && value !== null ? { ...value } : {}
+  } catch (cause) {
+    throw damaged(path, errorName(cause), cause)
+  }
+}
+
+function damaged(path: string, why: string, cause?: unknown): AuditError {
+  return new AuditError('ERR_AUDIT_ARCHIVE', `${path} cannot be used: ${why}`, { cause })
+}
+
+function isTexts(value: unknown): value is Readonly<Record<string, string>> {
+  return typeof value === 'object' && value !== null && Object.values(value).every((text) => typeof text === 'string')
+}

@@ -1,0 +1,179 @@
+/** The audit log of a running proxy: opened once, by one process, whatever the workers. See `openAudit`. */
+import { mkdir } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import type { Recorder, SystemEvent } from '../rules/events.ts'
+import { type ArchivedRevision, archiveRevision, type RulesRevision, readLastGood } from './archive.ts'
+import { type Disk, FOLDER_MODE, realDisk } from './disk.ts'
+import { AuditError, errorName } from './error.ts'
+import { type Holder, lockFolder } from './lock.ts'
+import type { AuditLog, AuditMeter } from './meter.ts'
+import { createEncoder, type RecordedEvent } from './record.ts'
+import { findEnd, type LogEnd, setAside } from './recover.ts'
+import { Repeats } from './repeats.ts'
+import { Tail } from './tail.ts'
+import { createReferences, referenceTime } from './uuid.ts'
+import { Writer } from './writer.ts'
+
+export interface AuditOptions {
+  /** Made if missing. */
+  readonly dir: string
+  readonly sync: 'fsync' | 'write'
+  readonly onFailure: 'block' | 'continue'
+  /** Goes into every record. */
+  readonly observer: { readonly name: string; readonly version: string }
+  readonly repeatSeconds: number
+  readonly segmentBytes: number
+  /** The clock, in milliseconds since 1970. */
+  readonly now: () => number
+  readonly meter: AuditMeter
+  readonly log: AuditLog
+  /** Told of each record as its caller is answered; the own page `/blocked` lives on it. */
+  readonly onRecord?: (event: RecordedEvent, reference: string) => void
+  readonly disk?: Disk
+  readonly maxQueued?: { readonly records: number; readonly bytes: number }
+  /** How long a write may take before its callers are told that it failed. */
+  readonly stallMs?: number
+  /** How often free space is measured, and whether the open segment still is what was written to it. */
+  readonly checkMs?: number
+}
+
+export interface Audit extends Recorder {
+  /** False while records cannot be written. */
+  healthy(): boolean
+  /** Archives a revision that now runs and makes it the last good one. Rejects with ERR_AUDIT_ARCHIVE. */
+  archive(rules: RulesRevision): Promise<void>
+  /** The revision that ran last; null where none did. Rejects with ERR_AUDIT_ARCHIVE where it cannot be read back. */
+  lastGood(): Promise<ArchivedRevision | null>
+  /** Ends the repeat windows, writes what waits and lets the folder go. Later records are refused. */
+  close(): Promise<void>
+}
+
+const MAX_QUEUED = { records: 20_000, bytes: 32 * 1024 * 1024 }
+const STALL_MS = 10_000
+const CHECK_MS = 10_000
+const MAX_REPEAT_WINDOWS = 10_000
+/** A clock is stepped by less than this in ordinary times. */
+const CLOCK_TOLERANCE_MS = 1000
+
+/**
+ * Takes the folder, sets aside what a crash left torn (and says so in a record), and goes on where the log ends.
+ * Rejects with ERR_AUDIT_LOCKED, ERR_AUDIT_FOLDER or ERR_AUDIT_UNREADABLE.
+ */
+export async function openAudit(options: AuditOptions): Promise<Audit> {
+  const { dir, now } = options
+  await makeFolder(dir)
+  const lock = lockFolder(dir, now())
+  try {
+    const end = await findEnd(dir)
+    const names = await setAside(dir, end.torn, now())
+    const { writer, tail } = createWriter(options, end)
+    const recovered = recovery(end, names, lock.crashed, now())
+    if (recovered !== null) {
+      options.log('warn', 'audit: recovered', recovered.facts)
+      writer.keep(recovered)
+    }
+    return createAudit(options, writer, tail, () => lock.release())
+  } catch (cause) {
+    lock.release()
+    if (cause instanceof AuditError) throw cause
+    throw new AuditError('ERR_AUDIT_FOLDER', `The log in ${dir} cannot be gone on with: ${errorName(cause)}`, { cause })
+  }
+}
+
+function createWriter(options: AuditOptions, end: LogEnd): { writer: Writer; tail: Tail } {
+  const { dir, sync, onFailure, segmentBytes, now, meter, log, disk = realDisk, onRecord = () => {} } = options
+  const onDamage = (file: string, what: string) => {
+    log('error', 'audit: a segment was changed by others', { file, what })
+    const facts = { file, what }
+    const reason = 'A segment no longer holds what was written to it; the log goes on in a new one'
+    writer.keep({ action: 'recovered', outcome: 'failure', reason, policy: null, facts })
+  }
+  const tail = new Tail({ dir, disk, sync, segmentBytes, end, onDamage })
+  const writer: Writer = new Writer({
+    tail,
+    encoder: createEncoder(options.observer),
+    references: createReferences(end.reference),
+    onFailure,
+    maxQueued: options.maxQueued ?? MAX_QUEUED,
+    stallMs: options.stallMs ?? STALL_MS,
+    segmentBytes,
+    now,
+    meter,
+    log,
+    onRecord,
+  })
+  return { writer, tail }
+}
+
+function createAudit(options: AuditOptions, writer: Writer, tail: Tail, release: () => void): Audit {
+  const { dir, now, meter, log, disk = realDisk } = options
+  const repeats = new Repeats({
+    windowMs: options.repeatSeconds * 1000,
+    maxWindows: MAX_REPEAT_WINDOWS,
+    record: (event) => writer.submit(event),
+    keep: (repeat) => writer.keep(repeat),
+    now,
+  })
+  const measure = () => {
+    disk.freeBytes(dir).then(meter.diskFree, (error: unknown) => {
+      log('warn', 'audit: free space cannot be measured', { error: errorName(error) })
+    })
+  }
+  measure()
+  const check = setInterval(() => {
+    tail.suspect()
+    measure()
+  }, options.checkMs ?? CHECK_MS).unref()
+  let closing: Promise<void> | null = null
+  async function close(): Promise<void> {
+    clearInterval(check)
+    await repeats.flush()
+    // While a call to the disk still hangs, nobody else may write here; the system frees the folder when the process ends.
+    if (await writer.close()) release()
+  }
+  return {
+    // The last word of an orderly stop comes after what it stopped.
+    record: (event) =>
+      event.action === 'stop' ? repeats.flush().then(() => writer.submit(event)) : repeats.record(event),
+    healthy: () => writer.healthy,
+    archive: (rules) => archiveRevision(dir, rules, now()),
+    lastGood: () => readLastGood(dir),
+    close: () => (closing ??= close()),
+  }
+}
+
+/** What was found at the start that an orderly stop would not have left; null where there was nothing. */
+function recovery(end: LogEnd, names: readonly string[], crashed: Holder | null, now: number): SystemEvent | null {
+  const behind = end.reference === null ? 0 : referenceTime(end.reference) - now
+  const clockBehind = behind > CLOCK_TOLERANCE_MS
+  if (names.length === 0 && crashed === null && !clockBehind) return null
+  return {
+    action: 'recovered',
+    outcome: 'success',
+    reason: crashed === null ? 'The log was not as an orderly stop leaves it' : 'The last writer did not stop in order',
+    policy: null,
+    facts: {
+      torn_bytes: end.torn.reduce((sum, { bytes }) => sum + bytes, 0),
+      torn_segments: end.torn.filter(({ bytes }) => bytes > 0).map(({ segment }) => segment.name),
+      set_aside: names,
+      last_sequence: end.sequence,
+      writer_pid: crashed?.pid ?? null,
+      writer_host: crashed?.host ?? null,
+      writer_since: crashed?.since ?? null,
+      clock_behind_ms: clockBehind ? behind : 0,
+    },
+  }
+}
+
+/** Makes the folder and syncs what holds it: a log in a folder that a power cut undoes would be lost whole. */
+async function makeFolder(dir: string): Promise<void> {
+  try {
+    const made = await mkdir(dir, { recursive: true, mode: FOLDER_MODE })
+    if (made === undefined) return
+    const last = dirname(resolve(made))
+    for (let folder = resolve(dir); folder !== last; folder = dirname(folder))
+      await realDisk.syncFolder(dirname(folder))
+  } catch (cause) {
+    throw new AuditError('ERR_AUDIT_FOLDER', `The audit folder ${dir} cannot be made: ${errorName(cause)}`, { cause })
+  }
+}

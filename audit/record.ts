@@ -1,0 +1,179 @@
+/**
+ * Event → one line of the audit log (contract, section 4; field names are ECS, our own stand under `landline`).
+ * The text is assembled by hand, named field by named field: nothing of an event gets in that is not listed here.
+ */
+import type { SystemAction, SystemEvent, TrafficAction, TrafficEvent } from '../rules/events.ts'
+import type { Match, Texts, Verdict } from '../rules/model.ts'
+import { quote, quoteOrNull } from './text.ts'
+
+/** Caps in characters. A host name has at most 253 (RFC 1035 §2.3.4). */
+const NAME = 253
+const REASON = 1024
+const METHOD = 32
+const ITEMS = 64
+
+/** Told at the end of a `repeat_seconds` window: how often the denial of `reference` came again. */
+export interface RepeatEvent {
+  readonly action: 'repeat'
+  readonly of: TrafficEvent
+  readonly reference: string
+  /** Denials that share the reference, the first one not counted. */
+  readonly count: number
+  /** When the first and the last of them came, in milliseconds since 1970. */
+  readonly firstAt: number
+  readonly lastAt: number
+}
+
+export type RecordedEvent = TrafficEvent | SystemEvent | RepeatEvent
+
+/** A line in two pieces: the sequence number goes between them, `prev` and `LINE_END` behind. */
+export interface Pieces {
+  readonly head: string
+  readonly tail: string
+}
+export const LINE_END = '"}}\n'
+
+/** `landline.prev` of the very first record: there is no line before it, so 32 zero bytes stand for its hash. */
+export const NO_PREVIOUS = Buffer.alloc(32).toString('base64')
+
+export interface Encoder {
+  encode(event: RecordedEvent, id: string, at: number): Pieces
+}
+
+const DENIED = '"type":["connection","denied"]'
+const ALLOWED = '"type":["connection","allowed"]'
+const TRAFFIC: Readonly<Record<TrafficAction | 'repeat', string>> = {
+  block: traffic(DENIED, 'block', 'failure'),
+  'would-block': traffic(ALLOWED, 'would-block', 'success'),
+  log: traffic(ALLOWED, 'log', 'success'),
+  except: traffic(ALLOWED, 'except', 'success'),
+  refuse: traffic(DENIED, 'refuse', 'failure'),
+  sever: traffic(DENIED, 'sever', 'failure'),
+  end: traffic('"type":["connection","allowed","end"]', 'end', 'success'),
+  repeat: traffic(DENIED, 'repeat', 'failure'),
+}
+
+function traffic(type: string, action: string, outcome: string): string {
+  return `,"kind":"event","category":["network"],${type},"action":"${action}","outcome":"${outcome}","reason":`
+}
+
+/** ECS category and type of what happens to the system itself. */
+const SYSTEM: Readonly<Record<SystemAction, readonly [category: string, type: string]>> = {
+  start: ['process', 'start'],
+  stop: ['process', 'end'],
+  reload: ['configuration', 'change'],
+  'reload-failed': ['configuration', 'change'],
+  'exception-expired': ['configuration', 'change'],
+  breakglass: ['configuration', 'change'],
+  'breakglass-ended': ['configuration', 'change'],
+  'worker-replaced': ['process', 'change'],
+  recovered: ['file', 'change'],
+  purge: ['file', 'deletion'],
+  export: ['file', 'access'],
+  reveal: ['file', 'access'],
+  'sign-off': ['file', 'info'],
+  'login-failed': ['authentication', 'start'],
+}
+
+/** `observer` is the proxy that records: the server file's `name`, the program's version. */
+export function createEncoder(observer: { readonly name: string; readonly version: string }): Encoder {
+  const seen = `"observer":{"type":"proxy","name":${quote(observer.name, NAME)},"version":${quote(observer.version, 64)}}`
+  return {
+    encode(event, id, at) {
+      const time = new Date(at).toISOString()
+      const head = `{"@timestamp":"${time}","ecs":{"version":"9.2"},"event":{"id":"${id}","sequence":`
+      if (event.action === 'repeat') return { head, tail: trafficTail(event.of, seen, event) }
+      if ('verdict' in event) return { head, tail: trafficTail(event, seen, null) }
+      return { head, tail: systemTail(event, seen) }
+    },
+  }
+}
+
+function trafficTail(event: TrafficEvent, observer: string, repeat: RepeatEvent | null): string {
+  const { source, destination, verdict, policy, carried } = event
+  const reason = event.because ?? plainText(verdict.reason)
+  const duration = carried === null ? '' : `,"duration":${Math.round(carried.milliseconds * 1e6)}`
+  // The repeated requests came from many ports; the address is what they share.
+  const port = repeat === null ? source.port : null
+  return (
+    `${TRAFFIC[repeat === null ? event.action : 'repeat']}${quoteOrNull(reason, REASON)}${duration}},` +
+    `"source":{"ip":${quote(source.ip, 64)},"port":${port}${bytes(carried?.sentBytes)}},` +
+    `"destination":{"domain":${quoteOrNull(destination?.domain ?? null, NAME)},` +
+    `"ip":${quoteOrNull(destination?.ip ?? null, 64)},"port":${destination?.port ?? null}${bytes(carried?.receivedBytes)}},` +
+    `"http":{"request":{"method":${quoteOrNull(event.method, METHOD)}}},` +
+    `"network":{"application":${named(verdict.service)},"transport":"tcp","direction":"outbound"},` +
+    `"rule":{"id":${named(verdict.rule)},"ruleset":${quote(policy.name, NAME)},"version":${quote(policy.revision, NAME)}},` +
+    `${observer},"landline":{${segment(verdict)},` +
+    `"client":{"learnt":"${event.client.learnt}","path":${list(event.client.path, 64)}},"mode":"${verdict.mode}",` +
+    `"exception":${quoteOrNull(verdict.exception, NAME)},"evidence":${evidence(verdict.evidence)},` +
+    `"exchange":${quote(event.exchange, 64)},${repeat === null ? '' : repeated(repeat)}"prev":"`
+  )
+}
+
+function systemTail(event: SystemEvent, observer: string): string {
+  const [category, type] = SYSTEM[event.action]
+  const rule =
+    event.policy === null
+      ? ''
+      : `"rule":{"ruleset":${quote(event.policy.name, NAME)},"version":${quote(event.policy.revision, NAME)}},`
+  const facts = Object.entries(event.facts).slice(0, ITEMS).map(fact).join(',')
+  return (
+    `,"kind":"event","category":["${category}"],"type":["${type}"],"action":"${event.action}",` +
+    `"outcome":"${event.outcome}","reason":${quote(event.reason, REASON)}},${rule}${observer},` +
+    `"landline":{"facts":{${facts}},"prev":"`
+  )
+}
+
+function fact([name, value]: [string, SystemEvent['facts'][string]]): string {
+  return `${quote(name, 64)}:${factValue(value)}`
+}
+
+function factValue(value: SystemEvent['facts'][string]): string {
+  if (typeof value === 'string') return quote(value, REASON)
+  if (value === null || typeof value === 'boolean') return String(value)
+  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : 'null'
+  return list(value, NAME)
+}
+
+function segment({ segment: { id, medium, shared }, prefix }: Verdict): string {
+  const tail = shared ? ',"shared":true' : ''
+  return `"segment":{"id":${quote(id, NAME)},"medium":"${medium}","prefix":${quoteOrNull(prefix, 64)},"source":"rules"${tail}}`
+}
+
+function evidence(matches: readonly Match[]): string {
+  return `[${matches
+    .slice(0, ITEMS)
+    .map(
+      ({ kind, value, match, service }) =>
+        `{"kind":"${kind}","value":${quote(value, NAME)},"match":${quote(match, NAME)},"service":${quote(service, NAME)}}`,
+    )
+    .join(',')}]`
+}
+
+function repeated({ reference, of, count, firstAt, lastAt }: RepeatEvent): string {
+  const first = new Date(firstAt).toISOString()
+  const last = new Date(lastAt).toISOString()
+  return `"repeat":{"reference":"${reference}","action":"${of.action}","count":${count},"first":"${first}","last":"${last}"},`
+}
+
+function list(values: readonly string[], limit: number): string {
+  return `[${values
+    .slice(0, ITEMS)
+    .map((value) => quote(value, limit))
+    .join(',')}]`
+}
+
+/** 'none' in a verdict is the absence of a service or of a rule. */
+function named(id: string): string {
+  return id === 'none' ? 'null' : quote(id, NAME)
+}
+
+function bytes(count: number | undefined): string {
+  return count === undefined ? '' : `,"bytes":${count}`
+}
+
+/** The text for auditors: English, else the one given without a language, else whichever there is. */
+function plainText(texts: Texts | null): string | null {
+  if (texts === null) return null
+  return texts.en ?? texts[''] ?? Object.values(texts)[0] ?? null
+}

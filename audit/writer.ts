@@ -1,0 +1,241 @@
+/**
+ * Group commit: all records that wait become one write and one sync, and each caller hears only after its own record is
+ * safe. When the disk fails, callers hear that (`block`) or are answered from a bounded buffer (`continue`), and the
+ * writer tries again by itself until it can say, in the log, what was missed.
+ */
+import { AuditError, type AuditErrorCode, errorName } from './error.ts'
+import type { AuditLog, AuditMeter } from './meter.ts'
+import { type Pending, Queue, type QueueLimits } from './queue.ts'
+import type { Encoder, RecordedEvent } from './record.ts'
+import type { Tail } from './tail.ts'
+import { mergeTrouble, recoveryEvent, type Trouble } from './trouble.ts'
+import { type ReferenceSource, referenceTime } from './uuid.ts'
+
+/** Characters of one batch: bounds its memory and how long a record waits behind others. */
+const BATCH_CHARACTERS = 1024 * 1024
+const FIRST_RETRY_MS = 50
+const LAST_RETRY_MS = 1000
+
+export interface WriterOptions {
+  readonly tail: Tail
+  readonly encoder: Encoder
+  readonly references: ReferenceSource
+  readonly onFailure: 'block' | 'continue'
+  readonly maxQueued: QueueLimits
+  /** A batch that takes longer is treated as failed towards its callers. */
+  readonly stallMs: number
+  readonly segmentBytes: number
+  readonly now: () => number
+  readonly meter: AuditMeter
+  readonly log: AuditLog
+  readonly onRecord: (event: RecordedEvent, reference: string) => void
+}
+
+export class Writer {
+  readonly #options: WriterOptions
+  readonly #queue: Queue
+  #writing: readonly Pending[] = []
+  #run: Promise<void> | null = null
+  #retry: NodeJS.Timeout | null = null
+  #stalled = false
+  #closed = false
+  #trouble: Trouble | null = null
+  /** What the recovery record in the batch being written tells; it is true only once that is safe. */
+  #told: Trouble | null = null
+
+  constructor(options: WriterOptions) {
+    this.#options = options
+    this.#queue = new Queue(options.maxQueued)
+  }
+
+  get healthy(): boolean {
+    return !this.#closed && !this.#stalled && this.#retry === null && (this.#trouble ?? this.#told) === null
+  }
+
+  /** Resolves with the record's reference once it is safe. Rejects with AuditError. */
+  submit(event: RecordedEvent): Promise<string> {
+    const { onFailure, references, now } = this.#options
+    if (this.#closed) return Promise.reject(new AuditError('ERR_AUDIT_CLOSED', 'The audit log is closed.'))
+    const refusal = this.#queue.full ? 'ERR_AUDIT_QUEUE_FULL' : this.#stalled ? 'ERR_AUDIT_STALLED' : null
+    if (onFailure === 'block') {
+      if (refusal !== null) return Promise.reject(this.#unrecorded(refusal))
+      return new Promise((resolve, reject) => this.#enqueue(event, resolve, reject))
+    }
+    if (refusal === 'ERR_AUDIT_QUEUE_FULL') {
+      this.#unrecorded(refusal)
+      return Promise.resolve(references.next(now()))
+    }
+    return new Promise((resolve, reject) => {
+      const pending = this.#enqueue(event, resolve, reject)
+      if (this.#stalled || this.#trouble !== null) this.#answer(pending)
+    })
+  }
+
+  /** For records that nobody waits for; they are written as soon as that is possible. */
+  keep(event: RecordedEvent): void {
+    this.#enqueue(event, ignore, ignore, true)
+  }
+
+  /** Writes what waits, once. Resolves with true when that is done or failed, false when the disk hangs. Later records are refused. */
+  async close(): Promise<boolean> {
+    this.#closed = true
+    const { promise: hung, resolve } = Promise.withResolvers<false>()
+    const timer = setTimeout(() => resolve(false), this.#options.stallMs)
+    const finished = await Promise.race([this.#finish(), hung])
+    clearTimeout(timer)
+    const missed = this.#queue.all()
+    this.#queue.clear('none')
+    for (const pending of missed) this.#refuse(pending, 'ERR_AUDIT_CLOSED')
+    if (missed.length > 0)
+      this.#options.log('error', 'audit: closed with records unwritten', { records: missed.length })
+    return finished
+  }
+
+  async #finish(): Promise<true> {
+    await this.#run
+    if (this.#retry !== null) {
+      clearTimeout(this.#retry)
+      this.#retry = null
+      await this.#drain()
+      if (this.#retry !== null) clearTimeout(this.#retry)
+    }
+    try {
+      await this.#options.tail.close()
+    } catch (error) {
+      this.#options.log('error', 'audit: the last sync failed', { error: errorName(error) })
+    }
+    return true
+  }
+
+  #enqueue(event: RecordedEvent, resolve: Pending['resolve'], reject: Pending['reject'], kept = false): Pending {
+    const pending = this.#stamp(event, resolve, reject, kept)
+    this.#queue.push(pending)
+    this.#start()
+    return pending
+  }
+
+  #stamp(event: RecordedEvent, resolve: Pending['resolve'], reject: Pending['reject'], kept: boolean): Pending {
+    const at = this.#options.now()
+    const id = this.#options.references.next(at)
+    const { head, tail } = this.#options.encoder.encode(event, id, at)
+    return { event, id, time: referenceTime(id), head, tail, kept, answered: false, resolve, reject }
+  }
+
+  /** One turn of the event loop later: whatever the same turn brings goes into the same batch. */
+  #start(): void {
+    if (this.#run !== null || this.#retry !== null) return
+    this.#run = new Promise((resolve) => setImmediate(() => resolve(this.#drain())))
+  }
+
+  async #drain(): Promise<void> {
+    let fine = true
+    while (fine && (this.#queue.length > 0 || this.#trouble !== null)) fine = await this.#write(this.#take())
+    this.#run = null
+  }
+
+  /** The next batch, with the recovery record where that is due. */
+  #take(): Pending[] {
+    const batch = this.#queue.take(Math.min(BATCH_CHARACTERS, this.#options.segmentBytes))
+    if (this.#queue.length > 0 || this.#trouble === null) return batch
+    this.#told = this.#trouble
+    this.#trouble = null
+    batch.push(this.#stamp(recoveryEvent(this.#told, this.#options.now()), ignore, ignore, false))
+    return batch
+  }
+
+  /** True when the batch is safe. */
+  async #write(batch: readonly Pending[]): Promise<boolean> {
+    const { tail, stallMs, meter, log } = this.#options
+    this.#writing = batch
+    meter.queued(this.#queue.length + batch.length)
+    const stall = setTimeout(() => this.#stall(), stallMs)
+    const start = performance.now()
+    try {
+      await tail.append(batch, batch[0]?.time ?? 0)
+    } catch (error) {
+      this.#failed(batch, error)
+      return false
+    } finally {
+      clearTimeout(stall)
+      this.#stalled = false
+      this.#writing = []
+    }
+    meter.synced((performance.now() - start) / 1000)
+    meter.queued(this.#queue.length)
+    if (this.#told !== null) log('info', 'audit: records are written again', { ...this.#told })
+    this.#told = null
+    for (const pending of batch) {
+      meter.recorded(pending.event.action)
+      this.#answer(pending)
+    }
+    return true
+  }
+
+  #failed(batch: readonly Pending[], error: unknown): void {
+    const { onFailure, meter, log, now } = this.#options
+    meter.writeFailed()
+    const recovery = this.#told === null ? null : batch.at(-1)
+    const attempt: Trouble = { since: now(), cause: errorName(error), attempts: 1, refused: 0, lost: 0 }
+    this.#trouble = mergeTrouble(mergeTrouble(this.#told, attempt), this.#trouble)
+    this.#told = null
+    const { attempts } = this.#trouble
+    // Each failure is counted; a line for each would fill another disk.
+    if ((attempts & (attempts - 1)) === 0) log('error', 'audit: records cannot be written', { ...this.#trouble })
+    const left = batch.filter((pending) => pending !== recovery && (pending.kept || onFailure === 'continue'))
+    this.#queue.putBack(left)
+    if (onFailure === 'continue') for (const pending of this.#queue.all()) this.#answer(pending)
+    else
+      for (const pending of batch)
+        if (pending !== recovery && !pending.kept) this.#refuse(pending, 'ERR_AUDIT_WRITE', error)
+    meter.queued(this.#queue.length)
+    const delay = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 10))
+    this.#retry = setTimeout(() => {
+      this.#retry = null
+      this.#start()
+    }, delay)
+  }
+
+  /** The disk hangs. Its call cannot be taken back, but nobody need wait for it. */
+  #stall(): void {
+    const { onFailure, log, stallMs } = this.#options
+    this.#stalled = true
+    log('error', 'audit: the disk does not answer', { stall_ms: stallMs, queued: this.#queue.length })
+    const waiting = [...this.#writing, ...this.#queue.all()].filter(({ kept }) => !kept)
+    if (onFailure === 'continue') for (const pending of waiting) this.#answer(pending)
+    else {
+      for (const pending of waiting) this.#refuse(pending, 'ERR_AUDIT_STALLED')
+      this.#queue.clear('kept')
+    }
+  }
+
+  #answer(pending: Pending): void {
+    if (pending.answered) return
+    pending.answered = true
+    pending.resolve(pending.id)
+    try {
+      this.#options.onRecord(pending.event, pending.id)
+    } catch (error) {
+      this.#options.log('error', 'audit: a listener failed', { error: errorName(error) })
+    }
+  }
+
+  #refuse(pending: Pending, code: AuditErrorCode, cause?: unknown): void {
+    if (pending.answered) return
+    pending.answered = true
+    pending.reject(this.#unrecorded(code, cause))
+  }
+
+  /** Counts a record that its caller was told is not in the log, or (`continue`) that never will be. */
+  #unrecorded(code: AuditErrorCode, cause?: unknown): AuditError {
+    const { onFailure, now } = this.#options
+    const one = onFailure === 'block' ? { refused: 1, lost: 0 } : { refused: 0, lost: 1 }
+    const reason = cause === undefined ? code : errorName(cause)
+    this.#trouble = mergeTrouble(this.#trouble, { since: now(), cause: reason, attempts: 0, ...one })
+    return new AuditError(code, `The record could not be written (${reason}). Look at the audit folder's disk.`, {
+      cause,
+    })
+  }
+}
+
+/** For records that nobody waits for. */
+function ignore(): void {}

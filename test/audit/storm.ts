@@ -1,0 +1,29 @@
+/**
+ * A process of its own that crash.test.ts kills: records denials from 32 callers, and prints each reference once its record
+ * is safe. Arguments: the folder, then `fsync` or `write`.
+ */
+import { writeSync } from 'node:fs'
+import { openAudit } from '../../audit/audit.ts'
+import { denial } from './helpers.ts'
+
+const ignore = () => {}
+const audit = await openAudit({
+  dir: process.argv[2] ?? '',
+  sync: process.argv[3] === 'write' ? 'write' : 'fsync',
+  onFailure: 'block',
+  observer: { name: 'landline-1', version: '1.0.0' },
+  repeatSeconds: 0,
+  segmentBytes: 200_000,
+  now: Date.now,
+  meter: { recorded: ignore, writeFailed: ignore, queued: ignore, synced: ignore, diskFree: ignore },
+  log: ignore,
+}).catch((error) => {
+  writeSync(1, `${error.code}: ${error.message}\n`)
+  process.exit(1)
+})
+
+async function call(caller: number): Promise<never> {
+  // Written synchronously: what the parent reads had been acknowledged before the kill.
+  for (let n = 0; ; n++) writeSync(1, `${await audit.record(denial(caller * 1_000_000 + n))}\n`)
+}
+await Promise.all(Array.from({ length: 32 }, (_, caller) => call(caller)))
