@@ -1,0 +1,156 @@
+/**
+ * Segment × service at one instant: what the rules do, by which rule, and which exceptions are open. What auditors sign.
+ */
+import { prefixContains } from './address.ts'
+import { judge } from './decide.ts'
+import { isDuring } from './during.ts'
+import { isFor, isInForce } from './exceptions.ts'
+import { CATEGORIES, type ExceptionEntry, type Mode, type Prefix, type Segment, type VerdictAction } from './model.ts'
+import type { Exception, Policy, Ruling, Service } from './policy.ts'
+
+/** The service of a bare address that belongs to none. */
+export const NO_SERVICE = 'none'
+
+export interface Cell {
+  /** For a client of the segment whom no exception by address is for. */
+  readonly action: VerdictAction
+  readonly mode: Mode
+  readonly rule: string
+  /** The exceptions open here, for the segment or for addresses in it. */
+  readonly exceptions: readonly string[]
+}
+
+/** Services that no rule tells apart. */
+export interface Column {
+  readonly label: string
+  readonly services: readonly string[]
+}
+
+export interface Matrix {
+  readonly name: string
+  readonly revision: string
+  readonly mode: Mode
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** In the order of the file, then the unknown clients'. */
+  readonly segments: readonly Segment[]
+  /** The last is the bare address of no service. */
+  readonly services: readonly Column[]
+  /** By segment, then by service. */
+  readonly cells: readonly (readonly Cell[])[]
+  /** The exceptions that stand in a cell. */
+  readonly exceptions: readonly ExceptionEntry[]
+}
+
+/** The matrix as of `at`, in milliseconds since 1970. */
+export function matrix(policy: Policy, at: number): Matrix {
+  const segments = [...policy.segments.values()].map(({ id, medium, shared }) => ({ id, medium, shared }))
+  segments.push({ ...policy.unknownSeat.segment })
+  const services = columnsOf(policy)
+  const cellOf = cellsAt(policy, at)
+  const cells = segments.map(({ id }) => services.map((column) => cellOf(id, column.services[0] ?? NO_SERVICE)))
+  const open = new Set(cells.flatMap((row) => row.flatMap((cell) => cell?.exceptions ?? [])))
+  return {
+    name: policy.name,
+    revision: policy.revision,
+    mode: policy.mode,
+    at,
+    segments,
+    services,
+    cells: cells.map((row) => row.filter((cell) => cell !== null)), // every segment and service is the policy's own
+    exceptions: policy.exceptions.map(({ entry }) => entry).filter(({ id }) => open.has(id)),
+  }
+}
+
+/** What stands in the cell of a segment's and a service's id; null where the policy lacks one of them. */
+export function cellsAt(policy: Policy, at: number): (segment: string, service: string) => Cell | null {
+  const inForce = policy.exceptions.filter((exception) => isInForce(exception, at))
+  const seats = new Map(
+    policy.candidates.segmentKinds.flatMap((peers, kind) => peers.map((segment) => [segment.id, { segment, kind }])),
+  )
+  const openIn = memo((segment: string) => inForce.filter((exception) => touches(policy, exception, segment)))
+  return (segmentId, serviceId) => {
+    const seat = seats.get(segmentId)
+    const service = serviceId === NO_SERVICE ? null : policy.services.get(serviceId)
+    if (seat === undefined || service === undefined) return null
+    const { segment, kind } = seat
+    if (segment.id === 'unknown' && policy.unknownClients === 'refuse') return REFUSED
+    if (service === null) return cellOf(segment.medium === 'wired' ? policy.unjudged : policy.ipLiterals, [])
+    const ruling = judge(policy, seat, service, null, at)
+    const open = openIn(segmentId)
+    return cellOf(ruling, open.length === 0 ? [] : liftersOf(policy, kind, service, open, segmentId, at))
+  }
+}
+
+/** One column for each class of services: those that rules name, then the rest by category. */
+export function columnsOf({ candidates, rules }: Policy): readonly Column[] {
+  const named = new Set(rules.flatMap(({ services, except }) => [...(services ?? []), ...(except?.services ?? [])]))
+  const kinds = candidates.serviceKinds.map((peers) => ({ peers, isNamed: peers.some(({ id }) => named.has(id)) }))
+  const rank = ({ peers, isNamed }: (typeof kinds)[number]) =>
+    isNamed ? -1 : CATEGORIES.indexOf(peers[0]?.category ?? 'meeting')
+  kinds.sort((x, y) => rank(x) - rank(y))
+  const categories = new Set(
+    kinds.filter(({ isNamed }) => isNamed).flatMap(({ peers }) => peers.map((s) => s.category)),
+  )
+  const columns = kinds.map(({ peers, isNamed }) => ({
+    label: isNamed || peers.length === 1 ? idsInWords(peers) : restInWords(peers, categories.has(peers[0]!.category)), // no class is empty
+    services: peers.map(({ id }) => id),
+  }))
+  return [...columns, { label: 'bare address', services: [NO_SERVICE] }]
+}
+
+function idsInWords(services: readonly Service[]): string {
+  const ids = services.map(({ id }) => id)
+  return ids.length <= 4 ? ids.join(', ') : `${ids.slice(0, 3).join(', ')} and ${ids.length - 3} more`
+}
+
+function restInWords(services: readonly Service[], isRest: boolean): string {
+  return `${isRest ? 'other ' : ''}${services[0]?.category} (${services.length})`
+}
+
+const REFUSED: Cell = Object.freeze({ action: 'refuse', mode: 'enforce', rule: 'unknown_clients', exceptions: [] })
+
+function cellOf({ action, mode, rule }: Ruling, exceptions: readonly string[]): Cell {
+  return { action, mode, rule, exceptions }
+}
+
+/** The ids of the exceptions that lift a rule for the cell's clients, or for some of them. */
+function liftersOf(
+  policy: Policy,
+  segmentKind: number,
+  service: Service,
+  open: readonly Exception[],
+  segment: string,
+  at: number,
+): readonly string[] {
+  const lifters = new Set<string>()
+  for (const { entry, lifts } of policy.candidates.of(segmentKind, service.kind)) {
+    if (entry.during !== null && !isDuring(entry.during, at)) continue
+    const here = lifts.filter(({ exception }) => open.includes(exception))
+    for (const { exception } of here) lifters.add(exception.entry.id)
+    // Where no exception is for the whole segment, the rule decides for the rest of it.
+    if (!here.some(({ exception }) => isFor(exception, segment, null))) break
+  }
+  return [...lifters]
+}
+
+/** Whether the exception is for a client that could sit in the segment. */
+function touches({ segments, seats }: Policy, { entry: { from, segments: ids } }: Exception, segment: string): boolean {
+  if (from === null) return ids?.includes(segment) ?? false
+  if (segment === 'unknown') return from.some(({ base }) => seats.lookup(base) === undefined)
+  const prefixes = segments.get(segment)?.prefixes ?? []
+  return from.some((scope) => prefixes.some((prefix) => overlap(scope, prefix)))
+}
+
+function overlap(x: Prefix, y: Prefix): boolean {
+  return prefixContains(x, y.base) || prefixContains(y, x.base)
+}
+
+function memo<V>(compute: (key: string) => V): (key: string) => V {
+  const known = new Map<string, V>()
+  return (key) => {
+    const value = known.get(key) ?? compute(key)
+    known.set(key, value)
+    return value
+  }
+}
