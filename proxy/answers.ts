@@ -1,0 +1,131 @@
+/** The answers that are the proxy's own: denials and failures, in the client's language, with what support will ask for. */
+import { wantsHtml } from '../pages/accept.ts'
+import { chooseLanguage } from '../pages/language.ts'
+import { denialPage, failurePage } from '../pages/pages.ts'
+import { PAGE_POLICY } from '../pages/shell.ts'
+import { httpDate } from './date.ts'
+import type { Exchange } from './exchange.ts'
+import type { ProxyError } from './failures.ts'
+import { fieldValue, type RequestHead } from './http/request.ts'
+import { traceContent } from './http/serialise.ts'
+
+export interface AnswerOptions {
+  /** The proxy's pseudonym. */
+  readonly name: string
+  /** The name of the proxy's own pages, for a link to them. */
+  readonly ownHost: string
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  readonly keepAlive: boolean
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  413: 'Content Too Large',
+  414: 'URI Too Long',
+  417: 'Expectation Failed',
+  431: 'Request Header Fields Too Large',
+  499: 'Client Closed Request',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  505: 'HTTP Version Not Supported',
+}
+
+/** 403 with the rule's reason and alternative: a page for plain HTTP, text for a tunnel. */
+export function denialAnswer(exchange: Exchange, head: RequestHead, options: AnswerOptions): Buffer {
+  const { verdict, reference, policy } = exchange
+  if (verdict === null || reference === null) throw new Error('a denial is recorded before it is answered')
+  const acceptLanguage = fieldValue(head, 'accept-language')
+  const body = denialPage({
+    html: wantsPage(head),
+    language: chooseLanguage(acceptLanguage),
+    acceptLanguage,
+    reason: verdict.reason,
+    alternative: verdict.alternative,
+    reference,
+    service: policy.services.get(verdict.service)?.name ?? null,
+    segment: verdict.segment,
+    unknownClient: verdict.action === 'refuse',
+    host: exchange.evidence.host,
+    ownHost: options.ownHost,
+  })
+  return answer(403, body, wantsPage(head), { error: 'http_request_denied', reference }, head, options)
+}
+
+/** The status and the error type of the failure, with the reference of its record where there is one. */
+export function failureAnswer(
+  failure: ProxyError,
+  reference: string | null,
+  head: RequestHead | null,
+  options: AnswerOptions,
+): Buffer {
+  const html = head !== null && wantsPage(head)
+  const language = chooseLanguage(head === null ? null : fieldValue(head, 'accept-language'))
+  const body = failurePage({ html, language, status: failure.status, message: failure.message, reference })
+  return answer(failure.status, body, html, { error: failure.error, reference }, head, options)
+}
+
+/** TRACE and OPTIONS that may go no further (Max-Forwards: 0) are answered by the proxy itself (RFC 9110 §7.6.2). */
+export function finalRecipientAnswer(head: RequestHead, { name, now }: Pick<AnswerOptions, 'name' | 'now'>): Buffer {
+  const trace = head.method === 'TRACE'
+  const body = trace ? traceContent(head) : ''
+  const lines = [
+    'HTTP/1.1 200 OK',
+    `Date: ${httpDate(now())}`,
+    `Proxy-Status: ${name}`,
+    ...(trace
+      ? ['Content-Type: message/http']
+      : ['Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE, CONNECT']),
+    `Content-Length: ${body.length}`,
+    'Cache-Control: no-store',
+    'Connection: close',
+    '',
+    body,
+  ]
+  return Buffer.from(lines.join('\r\n'), 'latin1')
+}
+
+interface Status {
+  readonly error: string
+  readonly reference: string | null
+}
+
+function answer(
+  status: number,
+  body: string,
+  html: boolean,
+  { error, reference }: Status,
+  head: RequestHead | null,
+  { name, now, keepAlive }: AnswerOptions,
+): Buffer {
+  const details = reference === null ? '' : `; details="ref=${reference}"`
+  const lines = [
+    `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}`,
+    `Date: ${httpDate(now())}`,
+    `Proxy-Status: ${name}; error=${error}${details}`,
+    ...(reference === null ? [] : [`Landline-Reference: ${reference}`]),
+    `Content-Type: ${html ? 'text/html' : 'text/plain'}; charset=utf-8`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Cache-Control: no-store',
+    ...(status === 405 ? ['Allow: GET, HEAD'] : []),
+    ...(html ? [`Content-Security-Policy: ${PAGE_POLICY}`] : []),
+    'X-Content-Type-Options: nosniff',
+    'Vary: Accept, Accept-Language',
+    `Connection: ${keepAlive ? 'keep-alive' : 'close'}`,
+    '',
+    head?.method === 'HEAD' ? '' : body,
+  ]
+  return Buffer.from(lines.join('\r\n'))
+}
+
+/** Browsers throw away what a refused tunnel says; a page is for plain HTTP alone. */
+function wantsPage(head: RequestHead): boolean {
+  return head.method !== 'CONNECT' && wantsHtml(fieldValue(head, 'accept'))
+}

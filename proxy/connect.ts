@@ -1,0 +1,110 @@
+/** The CONNECT story: judge the name, resolve, judge the address, dial, answer 200, judge what the tunnel opens with, relay. */
+import { portIsOpenFor } from '../rules/decide.ts'
+import type { Context } from './context.ts'
+import type { Exchange } from './exchange.ts'
+import { ProxyError } from './failures.ts'
+import type { RequestHead } from './http/request.ts'
+import { peekOpening } from './opening.ts'
+import { addressesOf, dialJudged, settleDenied } from './route.ts'
+import { Tunnel } from './tunnel.ts'
+import type { Wire } from './wire.ts'
+
+const ESTABLISHED = 'HTTP/1.1 200 Connection Established\r\n\r\n'
+
+/** Returns when the tunnel has ended; false: denied before the 200, nothing was answered. */
+export async function connect(
+  client: Wire,
+  { target }: RequestHead,
+  exchange: Exchange,
+  context: Context,
+): Promise<boolean> {
+  if (target.form !== 'authority') throw new ProxyError('ERR_REQUEST')
+  if (target.host === context.options.ownHost) throw new ProxyError('ERR_OWN_TUNNEL')
+  const { host, address, port } = target
+  if (!exchange.judge({ host, address, port })) {
+    await settleDenied(exchange, context)
+    return false
+  }
+  await requireOpenPort(exchange, context)
+  return withPlace(exchange, context, async () => {
+    const addresses = await addressesOf(target, exchange, context)
+    const dialled = await dialJudged(addresses, port, exchange, context)
+    if (dialled === null) return false
+    if (client.closed) {
+      dialled.wire.destroy()
+      throw new ProxyError('ERR_CLIENT_GONE')
+    }
+    client.write(ESTABLISHED)
+    exchange.answered()
+    await relay(client, dialled.wire, exchange, context, true)
+    return true
+  })
+}
+
+/** Do the work in one of the client's places for tunnels, of which it has so many. */
+export async function withPlace<T>(
+  { evidence: { source }, verdict }: Exchange,
+  { options: { limits }, tunnels }: Context,
+  work: () => Promise<T>,
+): Promise<T> {
+  const limit = verdict?.segment.shared === true ? limits.tunnelsPerSharedClient : limits.tunnelsPerClient
+  if (!tunnels.reserve(source.text, limit)) throw new ProxyError('ERR_TUNNEL_LIMIT')
+  try {
+    return await work()
+  } finally {
+    tunnels.leave(source.text)
+  }
+}
+
+/**
+ * Relay until both sides are done; what it carried is counted, and recorded where the tunnel was. The origin's bytes are
+ * never held; the client's first ones are, with `judgeOpening`, until what they say is judged. Throws where they may not pass:
+ * the tunnel is then cut, as no answer is left to give.
+ */
+export async function relay(
+  client: Wire,
+  origin: Wire,
+  exchange: Exchange,
+  { options, tunnels }: Context,
+  judgeOpening: boolean,
+): Promise<void> {
+  const tunnel = new Tunnel(client, origin, options.limits.idleMs)
+  tunnels.open.add(tunnel)
+  options.observer.tunnelOpened()
+  tunnel.receive()
+  try {
+    tunnel.send(judgeOpening ? await judgedOpening(client, exchange, options.limits.helloMs) : null)
+    await tunnel.done
+  } catch (error) {
+    if (tunnel.over) return // it ended before its opening was whole
+    tunnel.close()
+    throw error
+  } finally {
+    tunnels.open.delete(tunnel)
+    options.observer.tunnelClosed((performance.now() - tunnel.startedAt) / 1000)
+    tunnel.sample(options.observer)
+    if (tunnel.timedOut) options.observer.limitReached('idle_ms')
+    exchange.recordEnd(tunnel.sentBytes, tunnel.receivedBytes)
+  }
+}
+
+/** The client's first bytes, once the verdict with what they say lets them pass. */
+async function judgedOpening(client: Wire, exchange: Exchange, helloMs: number): Promise<Buffer | null> {
+  const opening = await peekOpening(client, helloMs)
+  if (opening === null) return null
+  const { serverName, httpHost, held } = opening
+  if (!exchange.judge({ serverName, httpHost })) {
+    await exchange.recordSevered(null)
+    throw new ProxyError('ERR_SEVERED')
+  }
+  await exchange.settle()
+  return held
+}
+
+async function requireOpenPort(exchange: Exchange, { options }: Context): Promise<void> {
+  const { port } = exchange.evidence
+  if (options.origins.connectPorts.some(([first, last]) => port >= first && port <= last)) return
+  if (portIsOpenFor(exchange.policy, exchange.evidence)) return
+  await exchange.recordRefusal(`CONNECT to port ${port}, which is not listed`)
+  throw new ProxyError('ERR_PORT')
+}

@@ -1,0 +1,176 @@
+/** One client's connection: requests one after the other, each an exchange of its own, until one of the sides has enough. */
+import type { ExchangeKind } from '../rules/events.ts'
+import { type AnswerOptions, denialAnswer, failureAnswer } from './answers.ts'
+import { connect } from './connect.ts'
+import type { Context } from './context.ts'
+import { Exchange } from './exchange.ts'
+import { ProxyError } from './failures.ts'
+import { forward } from './forward.ts'
+import { readHead } from './head-reader.ts'
+import { CR, is, TCHAR } from './http/chars.ts'
+import { parseRequestHead, type RequestHead } from './http/request.ts'
+import { hasLoop } from './http/via.ts'
+import { linger } from './linger.ts'
+import type { Source } from './source.ts'
+import type { Wire } from './wire.ts'
+
+/** `waiting` for a request, or for nothing but the client's end: may be cut at any time. `ending`: its last answer is leaving. */
+type State = 'waiting' | 'serving' | 'ending'
+
+export class Connection {
+  readonly wire: Wire
+  #source: Source
+  #context: Context
+  #state: State = 'waiting'
+  #isFirst = true
+
+  constructor(wire: Wire, source: Source, context: Context) {
+    this.wire = wire
+    this.#source = source
+    this.#context = context
+    // While a request is served, that has its own deadlines.
+    wire.onIdle(context.options.limits.idleMs, () => this.#state === 'serving' || wire.destroy())
+  }
+
+  /** Returns when the connection needs no more care; never rejects. */
+  async serve(): Promise<void> {
+    try {
+      while (await this.#next()) this.#state = 'waiting'
+    } catch (error) {
+      this.#context.options.log.error({ err: error }, 'a connection failed')
+      this.wire.destroy()
+    }
+  }
+
+  /** The drain has begun: close now, or after the answer that is under way. */
+  drain(): void {
+    if (this.#state === 'waiting') this.wire.destroy()
+  }
+
+  /** The drain has lasted long enough. */
+  cut(): void {
+    this.wire.destroy(new ProxyError('ERR_DRAINED'))
+  }
+
+  /** One request and its answer; false when the connection takes no more of them. */
+  async #next(): Promise<boolean> {
+    let head: RequestHead | null
+    try {
+      head = this.#context.draining() ? null : await this.#head()
+    } catch (error) {
+      this.#refuse(failureOf(error))
+      return false
+    }
+    if (head === null) {
+      this.wire.destroySoon()
+      return false
+    }
+    this.#state = 'serving'
+    this.#isFirst = false
+    const { options } = this.#context
+    const exchange = new Exchange(kindOf(head, options.ownHost), head.method, this.#source, options)
+    try {
+      return await this.#answer(head, exchange)
+    } catch (error) {
+      this.#fail(failureOf(error), head, exchange)
+      return false
+    } finally {
+      exchange.close()
+    }
+  }
+
+  async #answer(head: RequestHead, exchange: Exchange): Promise<boolean> {
+    const { wire } = this
+    const { name, ownHost } = this.#context.options
+    if (exchange.kind === 'own') {
+      this.#context.ownPages.take(wire, head, this.#source, ownHost)
+      exchange.answered()
+      return false
+    }
+    if (hasLoop(head, name)) throw new ProxyError('ERR_LOOP')
+    if (exchange.kind === 'connect') {
+      if (await connect(wire, head, exchange, this.#context)) return false
+      return this.#deny(head, exchange)
+    }
+    const forwarded = await forward(wire, head, exchange, this.#context)
+    if (forwarded === 'denied') return this.#deny(head, exchange)
+    if (forwarded === 'close') this.#end()
+    return forwarded === 'keep'
+  }
+
+  /** The denial stands on the record. Returns whether the client may ask for more on this connection. */
+  #deny(head: RequestHead, exchange: Exchange): boolean {
+    const { wire } = this
+    exchange.denied()
+    // What follows a refused request unasked (a body, the first bytes of a tunnel) must not be read as the next request.
+    const isAlone = head.framing.kind === 'none' && wire.waiting === 0
+    const keepAlive = head.keepAlive && isAlone && !this.#context.draining()
+    wire.write(denialAnswer(exchange, head, this.#answerOptions(keepAlive)))
+    exchange.answered()
+    if (!keepAlive) this.#end()
+    return keepAlive
+  }
+
+  /** Failures that are the proxy's own fault are for its operator; the others are counted, not logged. */
+  #fail(failure: ProxyError, head: RequestHead | null, exchange: Exchange): void {
+    exchange.failed(failure)
+    if (failure.failure.outcome === 'proxy_error')
+      this.#context.options.log.error({ code: failure.code, err: failure.cause }, failure.message)
+    if (exchange.hasAnswered) {
+      // All that is left to say is that the answer is not whole.
+      this.#state = 'ending'
+      this.wire.breakOff()
+      return
+    }
+    this.wire.write(failureAnswer(failure, exchange.reference, head, this.#answerOptions(false)))
+    exchange.answered()
+    this.#end()
+  }
+
+  /** The next head, or null when there is none. */
+  async #head(): Promise<RequestHead | null> {
+    const { headBytes, headMs } = this.#context.options.limits
+    const text = await readHead(this.wire, {
+      maxBytes: headBytes,
+      mayBegin: (byte) => byte === CR || is(byte, TCHAR),
+      tooLarge: 'ERR_HEAD_TOO_LARGE',
+      malformed: 'ERR_REQUEST',
+      incomplete: 'ERR_REQUEST_INCOMPLETE',
+      deadline: { ms: headMs, from: this.#isFirst ? 'now' : 'first-byte', late: 'ERR_HEAD_TIMEOUT' },
+    })
+    if (text === null) return null
+    const head = parseRequestHead(text, { headBytes })
+    if ('refused' in head) throw new ProxyError('ERR_REQUEST', head)
+    return head
+  }
+
+  /** A head that is none never becomes an exchange with a verdict. */
+  #refuse(failure: ProxyError): void {
+    const exchange = new Exchange('http', '', this.#source, this.#context.options)
+    this.#fail(failure, null, exchange)
+    exchange.close()
+  }
+
+  #end(): void {
+    this.#state = 'ending'
+    linger(this.wire, () => {
+      this.#state = 'waiting'
+      if (this.#context.draining()) this.wire.destroy()
+    })
+  }
+
+  #answerOptions(keepAlive: boolean): AnswerOptions {
+    const { name, ownHost, now } = this.#context.options
+    return { name, ownHost, now, keepAlive }
+  }
+}
+
+function failureOf(error: unknown): ProxyError {
+  return error instanceof ProxyError ? error : new ProxyError('ERR_INTERNAL', { cause: error })
+}
+
+function kindOf({ target, upgrade }: RequestHead, ownHost: string): ExchangeKind {
+  if (target.form === 'authority') return 'connect'
+  if (target.form !== 'absolute' || target.host === ownHost) return 'own'
+  return upgrade === null ? 'http' : 'upgrade'
+}

@@ -1,0 +1,44 @@
+/** What all exchanges of one proxy share. */
+import type { Observer } from '../rules/events.ts'
+import type { Guard } from './guard.ts'
+import type { ProxyOptions } from './options.ts'
+import type { OwnPages } from './own.ts'
+import type { Pool } from './pool.ts'
+import type { Resolver } from './resolve.ts'
+import type { Tunnel } from './tunnel.ts'
+
+export interface Context {
+  readonly options: ProxyOptions
+  readonly guard: Guard
+  readonly pool: Pool
+  readonly resolver: Resolver
+  readonly tunnels: Tunnels
+  readonly ownPages: OwnPages
+  /** True once the proxy drains: connections close after the answer that is under way. */
+  readonly draining: () => boolean
+}
+
+/** The open tunnels, counted per client so that one cannot take them all. */
+export class Tunnels {
+  readonly open = new Set<Tunnel>()
+  #byClient = new Map<string, number>()
+
+  /** Take a place for a client; false when it has `limit` of them. */
+  reserve(client: string, limit: number): boolean {
+    const count = this.#byClient.get(client) ?? 0
+    if (count >= limit) return false
+    this.#byClient.set(client, count + 1)
+    return true
+  }
+
+  leave(client: string): void {
+    const count = this.#byClient.get(client) ?? 0
+    if (count <= 1) this.#byClient.delete(client)
+    else this.#byClient.set(client, count - 1)
+  }
+
+  /** Count what the open tunnels have carried since they were last counted. */
+  sample(observer: Pick<Observer, 'tunnelBytes'>): void {
+    for (const tunnel of this.open) tunnel.sample(observer)
+  }
+}

@@ -1,0 +1,141 @@
+/** Connections to origins: the judged address is dialled, with a deadline, the next one tried beside a slow one (RFC 8305). */
+import type { Observer } from '../rules/events.ts'
+import type { Address } from '../rules/model.ts'
+import { type FailureCode, ProxyError } from './failures.ts'
+import { Wire } from './wire.ts'
+
+/** How long one address may keep the next one waiting (RFC 8305 §5 recommends 250 ms). */
+const ATTEMPT_DELAY_MS = 250
+const MAX_ATTEMPTS = 6
+
+export interface Dialled {
+  readonly wire: Wire
+  readonly address: Address
+}
+
+export interface DialOptions {
+  readonly dialMs: number
+  readonly observer: Pick<Observer, 'dialled'>
+  /** Judges the address and waits for its record; false = it may not be dialled, and nothing else either. */
+  readonly permit: (address: Address) => Promise<boolean>
+}
+
+/**
+ * Dial the addresses in order until one answers; all attempts end after `dialMs`. Null: `permit` said no.
+ * Rejects with the first failure that is not just a missing route: machines without IPv6 have none to half of all addresses.
+ */
+export async function dialFirst(
+  addresses: readonly Address[],
+  port: number,
+  { dialMs, observer, permit }: DialOptions,
+): Promise<Dialled | null> {
+  const deadline = performance.now() + dialMs
+  const running = new Set<Attempt>()
+  let failure = null as ProxyError | null
+  const failed = (next: ProxyError) => {
+    if (failure === null || failure.code === 'ERR_UNROUTABLE') failure = next
+  }
+  try {
+    for (const address of addresses.slice(0, MAX_ATTEMPTS)) {
+      if (!(await permit(address))) return null
+      const left = deadline - performance.now()
+      if (left <= 0) break
+      running.add(new Attempt(address, port, left, observer))
+      const won = await firstOf(running, Math.min(ATTEMPT_DELAY_MS, left), failed)
+      if (won !== null) return won
+    }
+    const won = await firstOf(running, Math.max(deadline - performance.now(), 0) + 1, failed)
+    if (won !== null) return won
+    throw failure ?? new ProxyError('ERR_DIAL_TIMEOUT')
+  } finally {
+    for (const attempt of running) attempt.abandon()
+  }
+}
+
+/** The first attempt to connect within the time, or null; those that failed are dropped from `running` and told. */
+async function firstOf(
+  running: Set<Attempt>,
+  milliseconds: number,
+  failed: (failure: ProxyError) => void,
+): Promise<Attempt | null> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, 'late')
+  })
+  try {
+    while (running.size > 0) {
+      const settled = await Promise.race([late, ...[...running].map((attempt) => attempt.settled)])
+      if (settled === 'late') return null
+      running.delete(settled)
+      if (settled.failure === null) return settled
+      failed(settled.failure)
+    }
+    return null
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+class Attempt implements Dialled {
+  readonly wire: Wire
+  readonly address: Address
+  failure: ProxyError | null = null
+  /** Resolves with itself once connected or failed. */
+  readonly settled: Promise<Attempt>
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(address: Address, port: number, dialMs: number, observer: Pick<Observer, 'dialled'>) {
+    const before = performance.now()
+    this.address = address
+    this.wire = Wire.dialling({ host: address.text, port, family: address.family, noDelay: true })
+    const { socket } = this.wire
+    this.settled = new Promise((resolve) => {
+      const end = (failure: ProxyError | null) => {
+        clearTimeout(this.#timer)
+        socket.off('connect', connected)
+        this.wire.onGone = null
+        this.failure = failure
+        const result =
+          failure === null
+            ? 'ok'
+            : failure.code === 'ERR_REFUSED'
+              ? 'refused'
+              : failure.code === 'ERR_DIAL_TIMEOUT'
+                ? 'timeout'
+                : 'error'
+        observer.dialled(result, (performance.now() - before) / 1000)
+        if (failure !== null) this.wire.destroy()
+        resolve(this)
+      }
+      const connected = () => end(null)
+      this.#timer = setTimeout(() => end(new ProxyError('ERR_DIAL_TIMEOUT')), dialMs)
+      socket.on('connect', connected)
+      this.wire.onGone = (error) => end(failureOf(error))
+    })
+  }
+
+  /** Another one was first, or none may go on. */
+  abandon(): void {
+    clearTimeout(this.#timer)
+    this.wire.onGone = null
+    this.wire.destroy()
+  }
+}
+
+const CODES: Readonly<Record<string, FailureCode>> = {
+  ECONNREFUSED: 'ERR_REFUSED',
+  EHOSTUNREACH: 'ERR_UNROUTABLE',
+  ENETUNREACH: 'ERR_UNROUTABLE',
+  EADDRNOTAVAIL: 'ERR_UNROUTABLE',
+  EACCES: 'ERR_UNROUTABLE',
+  EPERM: 'ERR_UNROUTABLE',
+  EINVAL: 'ERR_UNROUTABLE',
+  ETIMEDOUT: 'ERR_DIAL_TIMEOUT',
+  EMFILE: 'ERR_DESCRIPTORS',
+  ENFILE: 'ERR_DESCRIPTORS',
+}
+
+function failureOf(cause: Error | null): ProxyError {
+  const code = cause !== null && 'code' in cause ? String(cause.code) : ''
+  return new ProxyError(CODES[code] ?? 'ERR_TERMINATED', { cause })
+}

@@ -1,0 +1,187 @@
+/**
+ * One request's life: the evidence so far, the verdict so far, what was recorded of it, and its end.
+ * Evidence only grows; each growth decides again, and the strictest verdict stands.
+ */
+
+import { decide, isStricter } from '../rules/decide.ts'
+import type { ErrorType, ExchangeKind, Outcome, TrafficAction } from '../rules/events.ts'
+import type { Address, Evidence, Verdict } from '../rules/model.ts'
+import type { Policy } from '../rules/policy.ts'
+import { ProxyError } from './failures.ts'
+import type { ProxyOptions } from './options.ts'
+import type { Source } from './source.ts'
+
+/** Verdicts that stand on the record before anything is let through or answered. */
+const RECORDED: ReadonlySet<string> = new Set(['block', 'would-block', 'log', 'except', 'refuse'])
+
+export class Exchange {
+  readonly kind: ExchangeKind
+  readonly policy: Policy
+  verdict: Verdict | null = null
+  /** The reference of the newest record; what a denied client is shown. */
+  reference: string | null = null
+  outcome: Outcome = 'ok'
+  error: ErrorType | null = null
+  #evidence: Evidence
+  #method: string
+  #source: Source
+  #options: ProxyOptions
+  #recorded: Verdict | null = null
+  #refused = false
+  #bare = false
+  #startedAt = performance.now()
+  #answeredAt: number | null = null
+  #decisionMs = 0
+  #id: string | null = null
+
+  constructor(kind: ExchangeKind, method: string, source: Source, options: ProxyOptions) {
+    this.kind = kind
+    this.policy = options.policy()
+    this.#method = method
+    this.#source = source
+    this.#options = options
+    this.#evidence = {
+      source: source.address,
+      at: options.now(),
+      host: null,
+      address: null,
+      port: 0,
+      serverName: null,
+      httpHost: null,
+    }
+  }
+
+  /** The same in all of its records; most exchanges have none. */
+  get id(): string {
+    this.#id ??= this.#options.newId()
+    return this.#id
+  }
+
+  get evidence(): Evidence {
+    return this.#evidence
+  }
+
+  /** Decide again with more evidence. Returns whether the verdict that now stands lets the request go on. */
+  judge(more: Partial<Omit<Evidence, 'source' | 'at'>>): boolean {
+    this.#evidence = { ...this.#evidence, ...more }
+    if (more.address != null && this.#evidence.host === null) this.#bare = true
+    const before = performance.now()
+    const verdict = decide(this.policy, this.#evidence)
+    this.#decisionMs += performance.now() - before
+    // As strict as before is the newer one: it names more of what is known.
+    if (this.verdict === null || !isStricter(this.verdict.action, verdict.action)) this.verdict = verdict
+    return letsThrough(this.verdict)
+  }
+
+  /** Wait for the record that the verdict needs. Throws ERR_RECORD when it cannot be written: nothing may go on then. */
+  async settle(): Promise<void> {
+    const verdict = this.verdict
+    if (verdict === null) throw new Error('settle before judge')
+    if (!RECORDED.has(verdict.action) || isRecordedAs(this.#recorded, verdict)) return
+    // `decide` names its actions as the record does; `allow` was left out above.
+    await this.#record(verdict.action as TrafficAction, verdict, null)
+    this.#recorded = verdict
+  }
+
+  /** A refusal by the guard or the port list: recorded, with the destination only where it is conferencing. */
+  async recordRefusal(because: string): Promise<void> {
+    this.#refused = true
+    if (this.verdict !== null) await this.#record('refuse', this.verdict, because)
+  }
+
+  /** The verdict turned after the 200: the tunnel is cut. */
+  async recordSevered(because: string | null): Promise<void> {
+    const verdict = this.verdict
+    if (verdict === null) return
+    await this.#record('sever', verdict, because)
+    this.#recorded = verdict
+  }
+
+  /** What a recorded tunnel carried. Not waited for by anyone; a failure is the recorder's to report. */
+  recordEnd(sentBytes: number, receivedBytes: number): void {
+    if (this.#recorded === null) return
+    const milliseconds = performance.now() - this.#startedAt
+    this.#options.recorder
+      .record({ ...this.#event('end', this.#recorded, null), carried: { sentBytes, receivedBytes, milliseconds } })
+      .catch(() => {})
+  }
+
+  get hasAnswered(): boolean {
+    return this.#answeredAt !== null
+  }
+
+  /** The first byte of the answer is on its way. */
+  answered(): void {
+    this.#answeredAt ??= performance.now()
+  }
+
+  failed(error: ProxyError): void {
+    this.outcome = error.failure.outcome
+    this.error = error.error
+    const { limit } = error.failure
+    if (limit !== undefined) this.#options.observer.limitReached(limit)
+  }
+
+  denied(): void {
+    this.outcome = 'denied'
+    this.error = 'http_request_denied'
+  }
+
+  /** Once, at the end, whatever happened. */
+  close(): void {
+    this.#options.observer.ended({
+      kind: this.kind,
+      outcome: this.outcome,
+      error: this.error,
+      verdict: this.verdict,
+      refused: this.#refused,
+      bareAddress: this.#bare,
+      reference: this.reference,
+      setupSeconds: this.#answeredAt === null ? null : (this.#answeredAt - this.#startedAt) / 1000,
+      decisionSeconds: this.verdict === null ? null : this.#decisionMs / 1000,
+    })
+  }
+
+  async #record(action: TrafficAction, verdict: Verdict, because: string | null): Promise<void> {
+    try {
+      this.reference = await this.#options.recorder.record(this.#event(action, verdict, because))
+    } catch (cause) {
+      throw new ProxyError('ERR_RECORD', { cause })
+    }
+  }
+
+  #event(action: TrafficAction, verdict: Verdict, because: string | null) {
+    const { host, address, port } = this.#evidence
+    const hidden = verdict.service === 'none' && (action === 'refuse' || verdict.rule !== 'ip_literals')
+    return {
+      action,
+      exchange: this.id,
+      source: { ip: this.#source.address.text, port: this.#source.port },
+      client: { learnt: this.#source.learnt, path: this.#source.path },
+      destination: hidden ? null : { domain: host, ip: textOf(address), port },
+      method: this.#method,
+      verdict,
+      policy: { name: this.policy.name, revision: this.policy.revision },
+      because,
+      carried: null,
+    }
+  }
+}
+
+/** More evidence for what the record says already is no event of its own. */
+function isRecordedAs(recorded: Verdict | null, { action, service, rule, exception }: Verdict): boolean {
+  return (
+    recorded?.action === action &&
+    recorded.service === service &&
+    recorded.rule === rule &&
+    recorded.exception === exception
+  )
+}
+
+export function letsThrough({ action }: Verdict): boolean {
+  return action !== 'block' && action !== 'refuse'
+}
+
+function textOf(address: Address | null): string | null {
+  return address === null ? null : address.text
+}

@@ -1,0 +1,113 @@
+/** The next head on a wire: bytes up to its empty line, bounded, refused as soon as no head can come of them. */
+import { type FailureCode, ProxyError } from './failures.ts'
+import { BROKEN, findHeadEnd, INCOMPLETE } from './http/head-end.ts'
+import type { Consumer, Wire } from './wire.ts'
+
+export interface HeadReaderOptions {
+  readonly maxBytes: number
+  /** Whether a head may begin with this byte: what another protocol says is not waited for. */
+  readonly mayBegin: (byte: number) => boolean
+  readonly tooLarge: FailureCode
+  readonly malformed: FailureCode
+  /** The other side broke off in the middle of a head. */
+  readonly incomplete: FailureCode
+  /** When the head must be whole, and what it means when it is not; counted from now, or from its first byte. */
+  readonly deadline?: { readonly ms: number; readonly from: 'now' | 'first-byte'; readonly late: FailureCode }
+}
+
+/** The head as latin1 text, its empty line included; null when the other side ended before the first byte. */
+export function readHead(wire: Wire, options: HeadReaderOptions): Promise<string | null> {
+  return new Promise((resolve, reject) => wire.attach(new HeadReader(wire, options, resolve, reject)))
+}
+
+class HeadReader implements Consumer {
+  #wire: Wire
+  #options: HeadReaderOptions
+  #resolve: (head: string | null) => void
+  #reject: (error: ProxyError) => void
+  /** What came in earlier chunks; grows by doubling, so that a head in single bytes costs no more than its length. */
+  #kept: Buffer | null = null
+  #length = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(
+    wire: Wire,
+    options: HeadReaderOptions,
+    resolve: (head: string | null) => void,
+    reject: (error: ProxyError) => void,
+  ) {
+    this.#wire = wire
+    this.#options = options
+    this.#resolve = resolve
+    this.#reject = reject
+    if (options.deadline?.from === 'now') this.#startDeadline()
+  }
+
+  data(chunk: Buffer): number {
+    const before = this.#length
+    const bytes = before === 0 ? chunk : this.#append(chunk)
+    const { length } = bytes
+    if (before === 0 && !this.#options.mayBegin(chunk[0] ?? 0)) return this.#fail(this.#options.malformed, chunk.length)
+    const end = findHeadEnd(bytes, Math.max(before - 3, 0))
+    if (end === BROKEN) return this.#fail(this.#options.malformed, chunk.length)
+    if ((end === INCOMPLETE ? length : end) > this.#options.maxBytes)
+      return this.#fail(this.#options.tooLarge, chunk.length)
+    if (end === INCOMPLETE) {
+      if (before === 0) {
+        this.#append(chunk)
+        if (this.#options.deadline?.from === 'first-byte') this.#startDeadline()
+      }
+      this.#length = length
+      return chunk.length
+    }
+    this.#settle()
+    this.#resolve(bytes.toString('latin1', 0, end))
+    return end - before
+  }
+
+  end(): void {
+    if (this.#length === 0) {
+      this.#settle()
+      this.#resolve(null)
+    } else this.#fail(this.#options.incomplete, 0)
+  }
+
+  /** A connection that breaks before the first byte is no worse than one that ends there: nothing was asked or answered. */
+  gone(): void {
+    this.end()
+  }
+
+  #append(chunk: Buffer): Buffer {
+    const needed = this.#length + chunk.length
+    let kept = this.#kept
+    if (kept === null || kept.length < needed) {
+      const grown = Buffer.allocUnsafe(Math.max(needed * 2, 512))
+      kept?.copy(grown, 0, 0, this.#length)
+      kept = grown
+      this.#kept = kept
+    }
+    chunk.copy(kept, this.#length)
+    return kept.subarray(0, needed)
+  }
+
+  #fail(code: FailureCode, taken: number): number {
+    this.#settle()
+    this.#reject(new ProxyError(code))
+    return taken
+  }
+
+  #settle(): void {
+    clearTimeout(this.#timer)
+    this.#wire.release()
+  }
+
+  /** A connection on which nothing at all was said is just closed, as an idle one is. */
+  #startDeadline(): void {
+    const { deadline } = this.#options
+    if (deadline === undefined) return
+    this.#timer = setTimeout(() => {
+      if (this.#length === 0) this.end()
+      else this.#fail(deadline.late, 0)
+    }, deadline.ms)
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * The listeners: connections in, each bounded and cared for until it is gone. `drain` takes no new work, lets what is
+ * under way finish, and cuts what has not after `drain_ms`.
+ */
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import { Connection } from './connection.ts'
+import { type Context, Tunnels } from './context.ts'
+import { createGuard } from './guard.ts'
+import { linger } from './linger.ts'
+import type { ListenerOptions, ProxyOptions } from './options.ts'
+import { OwnPages } from './own.ts'
+import { Pool } from './pool.ts'
+import { createResolver } from './resolve.ts'
+import { sourceOfSocket } from './source.ts'
+import { Wire } from './wire.ts'
+
+/** How often the bytes of open tunnels are counted: a meeting lasts hours, and its bytes are not to come all at its end. */
+const SAMPLE_MS = 5000
+/** How long a client that is turned away may take to read so. */
+const TURNED_AWAY_MS = 500
+const FULL =
+  'HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\nRetry-After: 5\r\nProxy-Status: '
+
+export interface Proxy {
+  /** Rejects when a listener cannot be opened; then none is open. Resolves with where they listen. */
+  listen(): Promise<readonly AddressInfo[]>
+  /** Resolves when every connection is gone. */
+  drain(): Promise<void>
+  /** Connections that are open now. */
+  readonly connections: number
+}
+
+export function createProxy(options: ProxyOptions): Proxy {
+  return new ProxyServer(options)
+}
+
+class ProxyServer implements Proxy {
+  #options: ProxyOptions
+  #context: Context
+  #servers: Server[] = []
+  #addresses: readonly AddressInfo[] = []
+  #connections = new Set<Connection>()
+  #drain: Promise<void> | null = null
+  #drained: () => void = () => {}
+  #sampler: NodeJS.Timeout | undefined
+
+  constructor(options: ProxyOptions) {
+    this.#options = options
+    const { limits, observer, lookup } = options
+    this.#context = {
+      options,
+      guard: createGuard({ allow: options.origins.allow, own: () => this.#addresses }),
+      pool: new Pool(),
+      resolver: createResolver({ dnsMs: limits.dnsMs, observer, lookup }),
+      tunnels: new Tunnels(),
+      ownPages: new OwnPages(options),
+      draining: () => this.#drain !== null,
+    }
+  }
+
+  get connections(): number {
+    return this.#connections.size
+  }
+
+  async listen(): Promise<readonly AddressInfo[]> {
+    try {
+      for (const listener of this.#options.listeners) this.#servers.push(await this.#open(listener))
+    } catch (error) {
+      for (const server of this.#servers) server.close()
+      throw error
+    }
+    this.#sampler = setInterval(() => this.#context.tunnels.sample(this.#options.observer), SAMPLE_MS)
+    return this.#addresses
+  }
+
+  drain(): Promise<void> {
+    this.#drain ??= this.#drainAll()
+    return this.#drain
+  }
+
+  async #drainAll(): Promise<void> {
+    for (const server of this.#servers) server.close()
+    this.#context.pool.close()
+    const gone = new Promise<void>((resolve) => {
+      this.#drained = resolve
+    })
+    for (const connection of this.#connections) connection.drain()
+    const timer = setTimeout(() => {
+      for (const connection of this.#connections) {
+        this.#options.observer.limitReached('drain_ms')
+        connection.cut()
+      }
+    }, this.#options.limits.drainMs)
+    if (this.#connections.size > 0) await gone
+    clearTimeout(timer)
+    clearInterval(this.#sampler)
+    this.#context.tunnels.sample(this.#options.observer)
+  }
+
+  async #open({ host, port, tls }: ListenerOptions): Promise<Server> {
+    const accept = (socket: Socket) => this.#accept(socket)
+    const server = tls === null ? createServer(SOCKETS, accept) : this.#tlsServer(tls, accept)
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ host, port, backlog: 4096 }, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+    // Running out of descriptors shows here; connections that are open go on.
+    server.on('error', (error) => {
+      this.#options.observer.limitReached('descriptors')
+      this.#options.log.error({ err: error }, 'a listener could not accept')
+    })
+    this.#addresses = [...this.#addresses, server.address() as AddressInfo] // it listens on TCP
+    return server
+  }
+
+  /** Handshakes are bounded in time and number like connections, and come before them. */
+  #tlsServer({ cert, key }: NonNullable<ListenerOptions['tls']>, accept: (socket: Socket) => void): Server {
+    const { headMs, connections } = this.#options.limits
+    const server = createTlsServer({ ...SOCKETS, cert, key, minVersion: 'TLSv1.2', handshakeTimeout: headMs }, accept)
+    server.maxConnections = connections
+    server.on('drop', () => this.#options.observer.limitReached('connections'))
+    // A handshake that fails is the client's affair; its socket is closed by the TLS server.
+    server.on('tlsClientError', () => {})
+    return server
+  }
+
+  #accept(socket: Socket): void {
+    const source = sourceOfSocket(socket)
+    if (source === null || this.#drain !== null) {
+      socket.on('error', () => {})
+      socket.destroy()
+      return
+    }
+    const wire = Wire.accepted(socket)
+    if (this.#connections.size >= this.#options.limits.connections) {
+      this.#turnAway(wire)
+      return
+    }
+    void this.#care(new Connection(wire, source, this.#context), socket)
+  }
+
+  /** Until the socket is gone and the last exchange has ended, which may be the later one. */
+  async #care(connection: Connection, socket: Socket): Promise<void> {
+    this.#connections.add(connection)
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    await connection.serve()
+    await closed
+    this.#connections.delete(connection)
+    if (this.#connections.size === 0) this.#drained()
+  }
+
+  #turnAway(wire: Wire): void {
+    this.#options.observer.limitReached('connections')
+    wire.write(`${FULL}${this.#options.name}; error=connection_limit_reached\r\n\r\n`)
+    linger(wire, () => {}, TURNED_AWAY_MS)
+  }
+}
+
+const SOCKETS = { allowHalfOpen: true, noDelay: true } as const

@@ -1,0 +1,268 @@
+/** Every wait and every number has a bound: what happens at each, and that the others go on being served. */
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import t from 'tap'
+import { answer, answering, type Client, DESK, request, startOrigin, startProxy } from './harness.ts'
+
+const originOf = async (t: { teardown(f: () => void): void }, behave: (socket: Socket, before: number) => void) => {
+  const origin = await startOrigin(behave)
+  t.teardown(() => origin.close())
+  return { ...origin, url: `http://plain.test:${origin.port}` }
+}
+const connectTo = (target: string) => `CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`
+const statusOf = (text: string) => /^HTTP\/1\.1 (\d+)/.exec(text)?.[1]
+const echo = (socket: Socket) => {
+  socket.on('data', (chunk) => socket.write(chunk))
+  socket.on('end', () => socket.end())
+}
+/** Resolves when the connection is closed, with what came. */
+const closeOf = async (client: Client) => {
+  await client.until(() => client.ended || client.closed)
+  return client.text
+}
+
+t.test('a head has a size and a time', async (t) => {
+  const proxy = await startProxy({ limits: { headBytes: 2048, headMs: 80 } })
+  t.teardown(() => proxy.close())
+  const head = (bytes: number) => {
+    const text = request('GET', 'http://plain.test:1/', ['A: ', 'Connection: close'])
+    return text.replace('A: ', `A: ${'a'.repeat(bytes - text.length)}`)
+  }
+  const exact = await proxy.client().send(head(2048)).all()
+  t.equal(statusOf(exact), '502', 'as large as it may be')
+  t.match(await proxy.client().send(head(2049)).all(), /^HTTP\/1\.1 431 /)
+  t.match(await proxy.client().send(head(4000).slice(0, 3000)).all(), /^HTTP\/1\.1 431 /, 'without waiting for its end')
+  t.same(proxy.limits, ['head_bytes', 'head_bytes'])
+  const slow = proxy.client().send('GET http://plain.test/ HT')
+  t.match(await slow.all(), /^HTTP\/1\.1 408 [\s\S]*error=http_request_error/)
+  t.same(proxy.limits.slice(2), ['head_ms'])
+  const silent = proxy.client()
+  t.equal(await silent.all(), '', 'a connection without a word is just closed')
+  const origin = await originOf(t, answering(answer('fine')))
+  const second = proxy.client().send(request('GET', origin.url))
+  await second.until((text) => text.endsWith('fine'))
+  await new Promise((resolve) => setTimeout(resolve, 120))
+  t.notOk(second.ended, 'between requests there is time')
+  second.take()
+  t.match(await second.send('GET').all(), /^HTTP\/1\.1 408 /)
+})
+
+t.test('what cannot be a request is refused at once', async (t) => {
+  const proxy = await startProxy({ limits: { headMs: 60_000 } })
+  t.teardown(() => proxy.close())
+  const openings: Record<string, string> = {
+    'a TLS hello': '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03',
+    'its first byte': '\x16',
+    'a TLS alert': '\x15\x03\x01\x00\x02\x02\x28',
+    'SOCKS 5': '\x05\x01\x00',
+    'SOCKS 4': '\x04\x01\x00\x50',
+    'a byte that begins no method': '\xff',
+    'a space': ' ',
+    'a bare LF': 'GET http://a/ HTTP/1.1\nHost: a\n\n',
+    'a NUL in a field': 'GET http://a/ HTTP/1.1\r\nHost: a\0',
+    'a PROXY header': 'PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\nGET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n',
+    'a PROXY header of version 2': '\r\n\r\n\0\r\nQUIT\n',
+  }
+  for (const [name, text] of Object.entries(openings))
+    t.match(await proxy.client().send(text).all(), /^HTTP\/1\.1 400 /, name)
+  t.match(await proxy.client().send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n').all(), /^HTTP\/1\.1 505 /)
+  const half = proxy.client().send('GET http://a/ HTTP/1.1\r\nHos')
+  half.socket.end()
+  t.match(await half.all(), /^HTTP\/1\.1 400 /, 'a head that ends too early')
+  t.same(
+    new Set(proxy.ends.map(({ outcome, error }) => `${outcome} ${error}`)),
+    new Set(['client_error http_request_error']),
+  )
+})
+
+t.test('a check that only connects is no request', async (t) => {
+  const proxy = await startProxy()
+  t.teardown(() => proxy.close())
+  const checks = [proxy.client(), proxy.client()]
+  for (const check of checks) await once(check.socket, 'connect')
+  checks[0]?.socket.end()
+  checks[1]?.socket.resetAndDestroy()
+  while (proxy.proxy.connections > 0) await new Promise(setImmediate)
+  t.same(proxy.ends, [])
+})
+
+t.test('connections have a number; who comes too many is told, and the others go on', async (t) => {
+  const proxy = await startProxy({ limits: { connections: 2 } })
+  t.teardown(() => proxy.close())
+  const origin = await originOf(t, answering(answer('fine')))
+  const [first, second] = [
+    proxy.client().send(request('GET', origin.url)),
+    proxy.client().send(request('GET', origin.url)),
+  ]
+  for (const client of [first, second]) await client.until((text) => text.endsWith('fine'))
+  const third = proxy.client().send(request('GET', origin.url))
+  t.match(await third.all(), /^HTTP\/1\.1 503 [\s\S]*Proxy-Status: landline-1; error=connection_limit_reached\r\n/)
+  t.equal(third.error, null)
+  t.same(proxy.limits, ['connections'])
+  first.take()
+  first.send(request('GET', origin.url))
+  await first.until((text) => text.endsWith('fine'))
+  second.close()
+  while (proxy.proxy.connections > 1) await new Promise(setImmediate)
+  const fourth = proxy.client().send(request('GET', origin.url))
+  t.match(await fourth.until((text) => text.endsWith('fine')), /^HTTP\/1\.1 200 /, 'a place is free again')
+})
+
+t.test('a client has so many tunnels, upgrades included; one address of many people has more', async (t) => {
+  const proxy = await startProxy({ limits: { tunnelsPerClient: 2, tunnelsPerSharedClient: 3 } })
+  t.teardown(() => proxy.close())
+  const origin = await originOf(t, (socket) => {
+    socket.once('data', (chunk) => {
+      if (chunk.includes('Upgrade'))
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')
+    })
+    socket.on('end', () => socket.end())
+  })
+  const upgrade = request('GET', origin.url, ['Connection: upgrade', 'Upgrade: x'])
+  const tunnel = connectTo(`plain.test:${origin.port}`)
+  const open = async (text: string, from = DESK) => {
+    const client = proxy.client(from).send(text)
+    return { client, status: statusOf(await client.until((text) => text.includes('\r\n\r\n'))) }
+  }
+  const first = await open(tunnel)
+  t.same([first.status, (await open(upgrade)).status], ['200', '101'])
+  t.same([(await open(tunnel)).status, (await open(upgrade)).status], ['503', '503'])
+  t.same(proxy.limits, ['tunnels_per_client', 'tunnels_per_client'])
+  const shared = []
+  for (let count = 0; count < 4; count++) shared.push((await open(tunnel, '127.0.0.4')).status)
+  t.same(shared, ['200', '200', '200', '503'])
+  const before = proxy.ends.length
+  first.client.close()
+  await proxy.ended(before + 1)
+  t.equal((await open(tunnel)).status, '200', 'a place is free again')
+})
+
+t.test('what stands still is cut', async (t) => {
+  const proxy = await startProxy({ limits: { idleMs: 120 } })
+  t.teardown(() => proxy.close())
+  const origin = await originOf(t, (socket) => {
+    let text = ''
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1')
+      if (text.includes('/slow')) setTimeout(() => socket.write(answer('in time')), 80)
+      if (text.includes('/begun')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nbegun')
+      if (text.includes('/unread')) socket.write(answer('a'.repeat(30_000_000)))
+      text = ''
+    })
+    socket.on('end', () => socket.end())
+  })
+  const ends = () => proxy.ends.map(({ outcome, error }) => `${outcome} ${error}`)
+  const idle = async () => {
+    const client = proxy.client().send(request('GET', `${origin.url}/slow`))
+    await client.until((text) => text.endsWith('in time'))
+    t.equal(await closeOf(client), client.text, 'a connection between requests')
+    t.equal(client.error, null)
+  }
+  /** Who has its answer leaves: nobody is to wait for it to say more. */
+  const answerTo = async (text: string) => {
+    const client = proxy.client().send(text)
+    await client.all()
+    client.close()
+    return client.text
+  }
+  const silentOrigin = async () => {
+    t.match(await answerTo(request('GET', origin.url)), /^HTTP\/1\.1 504 [\s\S]*error=http_response_timeout/)
+    t.ok(ends().includes('upstream_error http_response_timeout'))
+  }
+  const begunAnswer = async () => {
+    const client = proxy.client().send(request('GET', `${origin.url}/begun`))
+    t.match(await closeOf(client), /begun$/)
+    t.equal(client.error, 'ECONNRESET', 'an answer that stands still is not whole')
+  }
+  const slowUpload = async () => {
+    const text = await answerTo(`${request('POST', origin.url, ['Content-Length: 9'])}half`)
+    t.match(text, /^HTTP\/1\.1 408 /)
+    t.ok(ends().includes('client_error http_request_error'))
+  }
+  const unreadAnswer = async () => {
+    const client = proxy.client().send(request('GET', `${origin.url}/unread`))
+    client.socket.pause()
+    while (!proxy.ends.some(({ kind, outcome }) => kind === 'http' && outcome === 'client_error'))
+      await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  const tunnel = async () => {
+    const client = proxy.client().send(connectTo(`plain.test:${origin.port}`))
+    await closeOf(client)
+    t.equal(client.error, null)
+    while (!proxy.ends.some(({ kind }) => kind === 'connect')) await new Promise((resolve) => setTimeout(resolve, 10))
+    t.equal(proxy.ends.find(({ kind }) => kind === 'connect')?.outcome, 'ok')
+  }
+  const busyTunnel = async () => {
+    const echoing = await originOf(t, echo)
+    const client = proxy.client().send(connectTo(`plain.test:${echoing.port}`))
+    for (let count = 0; count < 5; count++) {
+      await new Promise((resolve) => setTimeout(resolve, 60))
+      client.send('x')
+    }
+    t.match(await client.until((text) => text.endsWith('xxxxx')), /xxxxx$/, 'a tunnel that moves is not')
+    client.close()
+  }
+  await Promise.all([idle(), silentOrigin(), begunAnswer(), slowUpload(), unreadAnswer(), tunnel(), busyTunnel()])
+  t.ok(proxy.limits.filter((limit) => limit === 'idle_ms').length >= 4)
+  while (proxy.proxy.connections > 0) await new Promise((resolve) => setTimeout(resolve, 10))
+  t.pass('nothing is left')
+})
+
+t.test('a name that nobody answers for and an address that does not answer have their times', async (t) => {
+  const proxy = await startProxy({ limits: { dnsMs: 40 }, lookup: () => new Promise(() => {}) })
+  t.teardown(() => proxy.close())
+  const text = await proxy.client().send(request('GET', 'http://plain.test/')).all()
+  t.match(text, /^HTTP\/1\.1 504 [\s\S]*error=dns_timeout/)
+  t.same([proxy.limits, proxy.lookups], [['dns_ms'], ['timeout']])
+})
+
+t.test('a drain closes what is idle, lets finish what is under way, and cuts the rest', async (t) => {
+  const proxy = await startProxy({ limits: { drainMs: 150 } })
+  const asked = Promise.withResolvers<void>()
+  const origin = await originOf(t, (socket) => {
+    socket.on('data', (chunk) => {
+      if (chunk.includes('/quick')) socket.write(answer('quick'))
+      if (chunk.includes('/begun')) {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbe')
+        setTimeout(() => socket.write('gun'), 60)
+      }
+      if (chunk.includes('/slow')) setTimeout(() => socket.write(answer('slow')), 60)
+      if (chunk.includes('/never')) asked.resolve()
+    })
+    socket.on('end', () => socket.end())
+  })
+  const idle = proxy.client().send(request('GET', `${origin.url}/quick`))
+  await idle.until((text) => text.endsWith('quick'))
+  const fresh = proxy.client()
+  await once(fresh.socket, 'connect')
+  const tunnel = proxy.client().send(connectTo(`logged.test:${origin.port}`))
+  await tunnel.until((text) => text.includes('\r\n\r\n'))
+  const begun = proxy.client().send(request('GET', `${origin.url}/begun`) + request('GET', `${origin.url}/quick`))
+  await begun.until((text) => text.endsWith('be'))
+  const slow = proxy.client().send(request('GET', `${origin.url}/slow`))
+  const never = proxy.client().send(request('GET', `${origin.url}/never`))
+  await asked.promise
+  const drained = proxy.proxy.drain()
+  t.equal(proxy.proxy.drain(), drained, 'asked twice, done once')
+  t.match(await closeOf(idle), /quick$/)
+  t.equal(await closeOf(fresh), '')
+  t.match(await slow.all(), /\r\nConnection: close\r\n[\s\S]*slow$/)
+  t.match(await begun.all(), /begun$/, 'and takes no more requests')
+  t.notOk(tunnel.ended, 'a tunnel runs on')
+  await drained
+  await closeOf(tunnel)
+  await closeOf(never)
+  t.same(
+    proxy.limits.filter((limit) => limit === 'drain_ms'),
+    ['drain_ms', 'drain_ms'],
+  )
+  t.ok(proxy.ends.some(({ outcome, error }) => outcome === 'proxy_error' && error === 'proxy_internal_response'))
+  t.same(
+    proxy.records.map(({ action }) => action),
+    ['log', 'end'],
+    'the tunnel that was cut is recorded',
+  )
+  const late = proxy.client()
+  await late.until(() => late.closed)
+  t.equal(late.error, 'ECONNREFUSED')
+})

