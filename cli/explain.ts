@@ -1,0 +1,74 @@
+/** `landline explain`: the verdict on one request, and every step that led to it. Exit code 0, whatever the verdict. */
+import { parseAddress } from '../rules/address.ts'
+import { decide } from '../rules/decide.ts'
+import { canonicalHost } from '../rules/host.ts'
+import { parseInstant } from '../rules/instant.ts'
+import type { Evidence } from '../rules/model.ts'
+import { parseTarget } from '../rules/target.ts'
+import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
+import { policyOrProblems } from './load.ts'
+
+export interface ExplainFlags {
+  readonly file: string
+  readonly from: string
+  readonly to: string
+  readonly sni: string | undefined
+  /** RFC 3339; now, when not given. */
+  readonly at: string | undefined
+  readonly catalogue: string | undefined
+  readonly json: boolean
+}
+
+export async function explain(flags: ExplainFlags, io: Io): Promise<ExitCode> {
+  const evidence = evidenceOf(flags, io.now())
+  const policy = await policyOrProblems(flags.file, io, flags.catalogue)
+  if (policy === null) return EXIT.wrong
+  const steps: string[] = []
+  const verdict = decide(policy, evidence, (step) => steps.push(step))
+  const { action, mode, segment, service, rule, exception, reason } = verdict
+  if (flags.json) {
+    const { id, medium } = segment
+    printJson(io, {
+      action,
+      mode,
+      segment: id,
+      medium,
+      service,
+      rule,
+      exception,
+      reason: reason === null ? null : (reason.en ?? reason[''] ?? Object.values(reason)[0] ?? null),
+      evidence: verdict.evidence,
+      steps,
+    })
+    return EXIT.fine
+  }
+  const fields = [`segment=${segment.id}`, `medium=${segment.medium}`, `service=${service}`, `rule=${rule}`]
+  io.print([action, ...fields, ...(exception === null ? [] : [`exception=${exception}`])].join(' '))
+  for (const step of steps) io.print(`  ${step}`)
+  return EXIT.fine
+}
+
+/** Flags that cannot be read are a mistake of usage, told with the value and the remedy. */
+function evidenceOf({ from, to, sni, at }: ExplainFlags, now: number): Evidence {
+  const source = parseAddress(from)
+  if (source === null) throw new UsageError(`--from ${from} is not an IP address; write one, such as 10.20.0.7`)
+  const target = parseTarget(to)
+  if (typeof target === 'string') throw new UsageError(`--to: ${target}`)
+  const { host, address, port } = target
+  return { source, at: timeOf(at, now), host, address, port, serverName: serverNameOf(sni), httpHost: null }
+}
+
+/** Milliseconds since 1970 of an RFC 3339 time. */
+export function timeOf(text: string | undefined, now: number): number {
+  if (text === undefined) return now
+  const time = parseInstant(text)
+  if (typeof time === 'string') throw new UsageError(`--at: ${time}`)
+  return time
+}
+
+function serverNameOf(sni: string | undefined): string | null {
+  if (sni === undefined) return null
+  const host = canonicalHost(sni)
+  if (host.kind === 'name') return host.name
+  throw new UsageError(host.kind === 'invalid' ? `--sni: ${host.message}` : `--sni ${sni} is an address, not a name`)
+}

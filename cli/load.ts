@@ -1,0 +1,116 @@
+/** From files to a policy: everything it was made from, every problem with its place, and the texts for the archive. */
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Catalogue, readCatalogue } from '../rules/catalog.ts'
+import { compile } from '../rules/compile.ts'
+import { lint } from '../rules/lint.ts'
+import type { Problem } from '../rules/model.ts'
+import { parseRuleFile, referencedFiles } from '../rules/parse.ts'
+import type { Policy } from '../rules/policy.ts'
+import { formatProblem, sortProblems } from '../rules/problems.ts'
+import type { Io } from './io.ts'
+
+/** The texts that a policy is made from: enough to make it again. Paths as they were read; the catalogue by file name. */
+export interface Sources {
+  readonly main: string
+  /** Files with more tests, read like included ones; they take no part in the revision. */
+  readonly cases?: readonly string[]
+  /** null: could not be read. */
+  readonly files: ReadonlyMap<string, string | null>
+  readonly catalogue: ReadonlyMap<string, string>
+}
+
+export interface Loaded {
+  /** null when there is an error among the problems. */
+  readonly policy: Policy | null
+  readonly problems: readonly Problem[]
+  readonly sources: Sources
+}
+
+export interface CompileOptions {
+  /** Force the ceiling `monitor`. */
+  readonly monitor: boolean
+  /** Milliseconds since 1970; what has expired is told by it. */
+  readonly now: number
+}
+
+/** The catalogue that came with this release. */
+export const BUILT_IN_CATALOGUE = join(import.meta.dirname, '..', 'rules', 'catalog')
+
+/** The policy that runs where nobody named one. */
+export const QUICK_START = join(import.meta.dirname, '..', 'rules', 'examples', 'quick-start.yaml')
+
+/** Read a rule file, all that it names, and the catalogue. Rejects only where the catalogue's folder cannot be read. */
+export async function readSources(
+  main: string,
+  catalogueDir: string = BUILT_IN_CATALOGUE,
+  cases: readonly string[] = [],
+): Promise<Sources> {
+  const files = new Map<string, string | null>()
+  const waiting = [main, ...cases]
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    if (files.has(path)) continue
+    const text = await readFile(path, 'utf8').catch(() => null)
+    files.set(path, text)
+    if (text !== null && !path.endsWith('.csv')) waiting.push(...referencedFiles(path, text))
+  }
+  return { main, cases, files, catalogue: await readCatalogueFiles(catalogueDir) }
+}
+
+async function readCatalogueFiles(dir: string): Promise<ReadonlyMap<string, string>> {
+  const names = (await readdir(dir)).filter((name) => name.endsWith('.yaml')).sort()
+  const texts = await Promise.all(names.map((name) => readFile(join(dir, name), 'utf8')))
+  return new Map(names.map((name, at) => [name, texts[at] ?? '']))
+}
+
+/** All problems at once; a policy when none of them is an error. Pure but for the hash. */
+export function compileSources(sources: Sources, { monitor, now }: CompileOptions): Loaded {
+  const { catalogue, problems: catalogueProblems } = catalogueOf(sources.catalogue)
+  if (catalogue === null) return { policy: null, problems: catalogueProblems, sources }
+  const known = new Map(catalogue.services.map(({ id, category }) => [id, category]))
+  // An alias stands for its service wherever an id does.
+  for (const [alias, id] of catalogue.aliases) known.set(alias, known.get(id) ?? 'meeting')
+  const { file, problems } = parseRuleFile(sources.main, sources.files, known, now, sources.cases)
+  if (file === null) return { policy: null, problems, sources }
+  const policy = compile(file, catalogue, { sha256, monitor })
+  const all = sortProblems([...problems, ...lint(policy, now)])
+  return { policy: all.some(({ severity }) => severity === 'error') ? null : policy, problems: all, sources }
+}
+
+/** Read and compile in one go. */
+export async function loadPolicy(
+  main: string,
+  options: CompileOptions,
+  catalogueDir?: string,
+  cases?: readonly string[],
+): Promise<Loaded> {
+  return compileSources(await readSources(main, catalogueDir, cases), options)
+}
+
+/** For commands that cannot go on without a policy: its problems are told on standard error, and null given. */
+export async function policyOrProblems(
+  main: string,
+  io: Pick<Io, 'complain' | 'now'>,
+  catalogueDir?: string,
+): Promise<Policy | null> {
+  const { policy, problems } = await loadPolicy(main, { monitor: false, now: io.now() }, catalogueDir)
+  if (policy === null) for (const problem of problems) io.complain(formatProblem(problem))
+  return policy
+}
+
+/** The catalogue is read from the same texts again and again (each reload): its result is kept for them. */
+let readOnce: { readonly key: string; readonly result: ReturnType<typeof readCatalogue> } | null = null
+
+function catalogueOf(files: ReadonlyMap<string, string>): {
+  catalogue: Catalogue | null
+  problems: readonly Problem[]
+} {
+  const key = sha256(JSON.stringify([...files]))
+  if (readOnce?.key !== key) readOnce = { key, result: readCatalogue(files) }
+  return readOnce.result
+}
+
+export function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

@@ -1,0 +1,77 @@
+/** Where Landline starts: the command line, and the one place that knows the real clock, streams and environment. */
+import { existsSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { check } from './check.ts'
+import { classify } from './classify.ts'
+import { diff } from './diff.ts'
+import { explain } from './explain.ts'
+import { EXIT, type ExitCode, type Io, UsageError } from './io.ts'
+import { QUICK_START } from './load.ts'
+import { matrix } from './matrix.ts'
+import { type CommandLine, parseCommandLine } from './options.ts'
+import { serve } from './serve.ts'
+import { test } from './test.ts'
+
+const io: Io = {
+  print: (line) => void process.stdout.write(`${line}\n`),
+  complain: (line) => void process.stderr.write(`${line}\n`),
+  lines: () => createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY }),
+  now: () => Date.now(),
+}
+
+async function run(line: CommandLine): Promise<ExitCode> {
+  const { positionals } = line
+  const [first = '', second = ''] = positionals // their number has been checked
+  switch (line.command) {
+    case 'serve':
+      return serve(line.flags, process.env, io)
+    case 'check':
+      return check({ file: first, catalogue: line.flags.catalog, json: line.flags.json === true }, io)
+    case 'explain': {
+      const { from = '', to = '', sni, at, catalog, json = false } = line.flags // the first two are required
+      return explain({ file: first, from, to, sni, at, catalogue: catalog, json }, io)
+    }
+    case 'matrix': {
+      const { at, csv, html, json, catalog } = line.flags
+      const form = csv ? 'csv' : html ? 'html' : json ? 'json' : 'text'
+      return matrix({ file: first, at, form, catalogue: catalog }, io)
+    }
+    case 'test':
+      return test(
+        { file: first, cases: positionals.slice(1), catalogue: line.flags.catalog, json: line.flags.json === true },
+        io,
+      )
+    case 'classify': {
+      const { rules, catalog, json = false } = line.flags
+      const file = rules ?? (existsSync('rules.yaml') ? 'rules.yaml' : QUICK_START)
+      return classify({ file, targets: positionals, catalogue: catalog, json }, io)
+    }
+    case 'diff': {
+      const { at, catalog, json = false } = line.flags
+      return diff({ before: first, after: second, at, catalogue: catalog, json }, io)
+    }
+  }
+}
+
+async function main(argv: readonly string[]): Promise<ExitCode> {
+  const line = parseCommandLine(argv)
+  if ('usage' in line) {
+    ;(line.exitCode === EXIT.fine ? io.print : io.complain)(line.usage)
+    return line.exitCode
+  }
+  try {
+    return await run(line)
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    io.complain(`landline ${line.command}: ${error.message}`)
+    return EXIT.usage
+  }
+}
+
+// A reader that has seen enough (`landline classify … | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(EXIT.fine)
+})
+
+process.exitCode = await main(process.argv.slice(2))

@@ -1,0 +1,217 @@
+/** The command line: which commands there are, what each takes, and how a mistake is explained. */
+import { parseArgs } from 'node:util'
+import packageJson from '../package.json' with { type: 'json' }
+import { quoted } from '../rules/address.ts'
+import { didYouMean } from '../rules/problems.ts'
+
+interface FlagSpec {
+  readonly type: 'string' | 'boolean'
+  /** How the help calls the value. */
+  readonly value?: string
+  readonly help: string
+}
+
+interface CommandSpec {
+  readonly help: string
+  /** As in the help: `F` is required, `[F]` may be left out, a last `…` takes any number. */
+  readonly positionals: readonly string[]
+  readonly flags: Readonly<Record<string, FlagSpec>>
+  readonly required?: readonly string[]
+  /** Flags of which one at most may be given. */
+  readonly exclusive?: readonly string[]
+}
+
+const JSON_FLAG = { type: 'boolean', help: 'print one JSON value' } as const
+const CATALOG = { type: 'string', value: 'DIR', help: 'a catalogue of services instead of the built-in one' } as const
+const AT = {
+  type: 'string',
+  value: 'TIME',
+  help: 'decide as at this time, 2026-12-02T10:00:00Z (default: now)',
+} as const
+
+export const COMMANDS = {
+  serve: {
+    help: 'run the proxy',
+    positionals: [],
+    flags: {
+      rules: { type: 'string', value: 'FILE', help: 'rule file (default: rules.yaml, else the quick-start policy)' },
+      config: { type: 'string', value: 'FILE', help: 'server file (default: landline.yaml, if there is one)' },
+      listen: { type: 'string', value: 'ADDRESS:PORT', help: 'where the first listener listens (127.0.0.1:3128)' },
+      admin: { type: 'string', value: 'ADDRESS:PORT', help: 'where metrics and health are served (127.0.0.1:3129)' },
+      audit: { type: 'string', value: 'DIR', help: 'folder of the audit records (data/audit)' },
+      workers: { type: 'string', value: 'N|auto', help: 'processes that serve clients (1)' },
+      monitor: { type: 'boolean', help: 'block nothing: record what would have been blocked' },
+      shadow: { type: 'string', value: 'FILE', help: 'a second rule file, whose verdicts are only recorded' },
+      strict: { type: 'boolean', help: 'refuse a bad rule file at start, even where a last good revision is archived' },
+      catalog: CATALOG,
+    },
+  },
+  check: {
+    help: 'validate a rule file',
+    positionals: ['FILE'],
+    flags: { catalog: CATALOG, json: JSON_FLAG },
+  },
+  explain: {
+    help: 'the verdict for one request, and every step that led to it',
+    positionals: ['FILE'],
+    flags: {
+      from: { type: 'string', value: 'ADDRESS', help: "the client's address" },
+      to: { type: 'string', value: 'TARGET', help: 'URL, host, host:port or address that it asks for' },
+      sni: { type: 'string', value: 'NAME', help: 'the server name inside the tunnel' },
+      at: AT,
+      catalog: CATALOG,
+      json: JSON_FLAG,
+    },
+    required: ['from', 'to'],
+  },
+  matrix: {
+    help: 'what every segment may do with every service',
+    positionals: ['FILE'],
+    flags: {
+      at: AT,
+      csv: { type: 'boolean', help: 'print CSV' },
+      html: { type: 'boolean', help: 'print a page' },
+      catalog: CATALOG,
+      json: JSON_FLAG,
+    },
+    exclusive: ['csv', 'html', 'json'],
+  },
+  test: {
+    help: 'run the tests of a rule file, and of files of cases',
+    positionals: ['FILE', '[CASES…]'],
+    flags: {
+      catalog: CATALOG,
+      json: JSON_FLAG,
+    },
+  },
+  classify: {
+    help: 'the service of each target, from arguments or standard input',
+    positionals: ['[TARGET…]'],
+    flags: {
+      rules: { type: 'string', value: 'FILE', help: 'rule file whose services count, too' },
+      catalog: CATALOG,
+      json: JSON_FLAG,
+    },
+  },
+  diff: {
+    help: 'what differs between two rule files',
+    positionals: ['OLD', 'NEW'],
+    flags: { at: AT, catalog: CATALOG, json: JSON_FLAG },
+  },
+} as const satisfies Readonly<Record<string, CommandSpec>>
+
+export type CommandName = keyof typeof COMMANDS
+
+/** What the flags of a command were given; those left out are undefined. */
+export type Flags<Name extends CommandName> = {
+  readonly [Flag in keyof (typeof COMMANDS)[Name]['flags']]:
+    | ((typeof COMMANDS)[Name]['flags'][Flag] extends { readonly type: 'boolean' } ? boolean : string)
+    | undefined
+}
+
+/** A command with its flags by name, checked in number but not in meaning. */
+export type CommandLine = {
+  [Name in CommandName]: {
+    readonly command: Name
+    readonly flags: Flags<Name>
+    readonly positionals: readonly string[]
+  }
+}[CommandName]
+
+/** Text to print, and the exit code: 0 (to standard output) for help that was asked for, 3 (to standard error) for a mistake. */
+export interface Usage {
+  readonly usage: string
+  readonly exitCode: 0 | 3
+}
+
+/** The command of `argv` (without node and script), or what to print instead of running one. */
+export function parseCommandLine(argv: readonly string[]): CommandLine | Usage {
+  const [name, ...rest] = argv
+  if (name === '--help' || name === '-h' || name === 'help') return { usage: overview(), exitCode: 0 }
+  if (name === '--version') return { usage: `landline ${packageJson.version}`, exitCode: 0 }
+  if (name === undefined) return { usage: `landline: no command\n\n${overview()}`, exitCode: 3 }
+  if (!isCommand(name)) {
+    const what = name.startsWith('-')
+      ? `flags follow the command: landline COMMAND ${name}`
+      : `${quoted(name)} is no command of this version${didYouMean(name, Object.keys(COMMANDS))}`
+    return { usage: `landline: ${what}\n\n${overview()}`, exitCode: 3 }
+  }
+  return parseCommand(name, rest)
+}
+
+function parseCommand(name: CommandName, argv: readonly string[]): CommandLine | Usage {
+  const spec: CommandSpec = COMMANDS[name]
+  const wrong = (what: string): Usage => ({ usage: `landline ${name}: ${what}\n\n${helpOf(name)}`, exitCode: 3 })
+  const types: [string, Pick<FlagSpec, 'type'>][] = [...Object.entries(spec.flags), ['help', { type: 'boolean' }]]
+  const options = Object.fromEntries(types.map(([flag, { type }]) => [flag, { type }]))
+  const { tokens } = parseArgs({ args: [...argv], options, allowPositionals: true, strict: false, tokens: true })
+  const flags: Record<string, string | boolean> = {}
+  const positionals: string[] = []
+  for (const token of tokens) {
+    if (token.kind === 'option-terminator') continue
+    if (token.kind === 'positional') {
+      positionals.push(token.value)
+      continue
+    }
+    if (token.name === 'help' || token.rawName === '-h') return { usage: helpOf(name), exitCode: 0 }
+    const type = options[token.name]?.type
+    if (type === undefined)
+      return wrong(
+        `unknown flag ${quoted(token.rawName)}${didYouMean(
+          token.rawName,
+          types.map(([flag]) => `--${flag}`),
+        )}`,
+      )
+    if (Object.hasOwn(flags, token.name)) return wrong(`${token.rawName} is given twice`)
+    if (type === 'boolean' && token.value !== undefined) return wrong(`${token.rawName} takes no value`)
+    if (type === 'string' && (!token.value || (!token.inlineValue && token.value.startsWith('--'))))
+      return wrong(`${token.rawName} needs a value: ${token.rawName} ${spec.flags[token.name]?.value}`)
+    flags[token.name] = token.value ?? true
+  }
+  const fault = faultOf(spec, flags, positionals)
+  // The flags are those of COMMANDS[name], each of its type: checked above.
+  return fault === null ? ({ command: name, flags, positionals } as unknown as CommandLine) : wrong(fault)
+}
+
+function faultOf(
+  spec: CommandSpec,
+  flags: Readonly<Record<string, unknown>>,
+  positionals: readonly string[],
+): string | null {
+  const missing = spec.positionals[positionals.length]
+  if (missing !== undefined && !missing.startsWith('[')) return `${missing} is missing`
+  const takesMany = spec.positionals.at(-1)?.endsWith('…]') === true
+  const extra = positionals[spec.positionals.length]
+  if (extra !== undefined && !takesMany) return `${quoted(extra)} is one argument too many`
+  const absent = spec.required?.find((flag) => flags[flag] === undefined)
+  if (absent !== undefined) return `--${absent} ${spec.flags[absent]?.value} is missing`
+  const [first, second] = spec.exclusive?.filter((flag) => flags[flag] !== undefined) ?? []
+  if (second !== undefined) return `--${first} and --${second} do not go together; give one`
+  return null
+}
+
+function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(COMMANDS, name)
+}
+
+function overview(): string {
+  const rows = Object.entries(COMMANDS).map(([name, { help }]) => [name, help] as const)
+  return `Usage: landline COMMAND …
+
+${columns(rows)}
+
+landline COMMAND --help tells what a command takes. Exit codes: 0 fine, 1 what was checked is wrong, 2 incomplete, 3 usage.`
+}
+
+function helpOf(name: CommandName): string {
+  const { help, positionals, flags }: CommandSpec = COMMANDS[name]
+  const rows = Object.entries(flags).map(([flag, { value, help }]) => {
+    return [value === undefined ? `--${flag}` : `--${flag} ${value}`, help] as const
+  })
+  return `Usage: landline ${[name, ...positionals, '[FLAGS]'].join(' ')}\n${help}\n\n${columns(rows)}`
+}
+
+function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length))
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join('\n')
+}

@@ -1,0 +1,19 @@
+/**
+ * Settings that the server file knows and this version does not act on. To leave them out in silence would let an operator
+ * believe in a protection that is not there: `serve` refuses them.
+ */
+import type { ServerConfig } from './settings.ts'
+
+/** One line for each setting that asks for what this version cannot do. */
+export function unsupported(config: ServerConfig): readonly string[] {
+  const asked: readonly (readonly [isAsked: boolean, setting: string, remedy: string])[] = [
+    [config.workers !== 1, 'workers', 'leave it at 1; more cores are used by more instances behind a balancer'],
+    [config.shadow !== null, 'shadow', 'leave it out; compare two rule files with "landline diff"'],
+    [config.audit.privacy !== 'plain', 'audit.privacy', 'leave it at plain; records hold client addresses as they are'],
+    [config.existingTunnels !== 'keep', 'existing_tunnels', 'leave it at keep; a reload does not touch open tunnels'],
+    [config.parents.length > 0, 'parents', 'leave it empty; every request is sent straight to its origin'],
+    [config.admin.users !== null, 'admin.users', 'leave it out; restrict the admin port by admin.allow'],
+    [config.admin.tls !== null, 'admin.tls', 'leave it out; keep the admin port on a trusted network'],
+  ]
+  return asked.filter(([isAsked]) => isAsked).map(([, setting, remedy]) => `${setting}: not in this version; ${remedy}`)
+}
