@@ -26,7 +26,7 @@ const BATCH = 1000
 
 /** 0: every target could be read; 1: one could not (its line says why). */
 export async function classify({ file, targets, catalogue, json }: ClassifyFlags, io: Io): Promise<ExitCode> {
-  const policy = await policyOrProblems(file, io, catalogue)
+  const policy = await policyOrProblems(file, { catalogue, json }, io)
   if (policy === null) return EXIT.wrong
   let wrong = false
   const all: Classified[] = []

@@ -21,7 +21,7 @@ export interface ExplainFlags {
 
 export async function explain(flags: ExplainFlags, io: Io): Promise<ExitCode> {
   const evidence = evidenceOf(flags, io.now())
-  const policy = await policyOrProblems(flags.file, io, flags.catalogue)
+  const policy = await policyOrProblems(flags.file, flags, io)
   if (policy === null) return EXIT.wrong
   const steps: string[] = []
   const verdict = decide(policy, evidence, (step) => steps.push(step))

@@ -9,7 +9,7 @@ import type { SystemEvent } from '../rules/events.ts'
 import type { Problem } from '../rules/model.ts'
 import type { Policy } from '../rules/policy.ts'
 import { runTests } from '../rules/policy-tests.ts'
-import { formatProblem } from '../rules/problems.ts'
+import { formatPlace, formatProblem } from '../rules/problems.ts'
 import { compileSources, readSources, type Sources } from './load.ts'
 
 /** Files are looked at this often. Not `fs.watch`: it misses files that are mounted, swapped by symbolic link, or on a network. */
@@ -60,7 +60,7 @@ export function testCandidate(sources: Sources, monitor: boolean, now: number): 
   // The tests are of the file; what `--monitor` makes of its blocks at this start is not their matter.
   const { failures } = runTests(monitor ? (withoutCeiling(sources, now) ?? policy) : policy, policy.file.tests, now)
   if (failures.length === 0) return { policy, problems: [], sources }
-  return { policy: null, problems: failures.map(({ message }) => message), sources }
+  return { policy: null, problems: failures.map(({ place, message }) => `${formatPlace(place)}: ${message}`), sources }
 }
 
 function withoutCeiling(sources: Sources, now: number): Policy | null {

@@ -9,7 +9,7 @@ import type { Problem } from '../rules/model.ts'
 import { parseRuleFile, referencedFiles } from '../rules/parse.ts'
 import type { Policy } from '../rules/policy.ts'
 import { formatProblem, sortProblems } from '../rules/problems.ts'
-import type { Io } from './io.ts'
+import { type Io, printJson } from './io.ts'
 
 /** The texts that a policy is made from: enough to make it again. Paths as they were read; the catalogue by file name. */
 export interface Sources {
@@ -19,6 +19,8 @@ export interface Sources {
   /** null: could not be read. */
   readonly files: ReadonlyMap<string, string | null>
   readonly catalogue: ReadonlyMap<string, string>
+  /** Where the catalogue was read, for its problems; without it they name the file alone. */
+  readonly catalogueDir?: string
 }
 
 export interface Loaded {
@@ -41,7 +43,7 @@ export const BUILT_IN_CATALOGUE = join(import.meta.dirname, '..', 'rules', 'cata
 /** The policy that runs where nobody named one. */
 export const QUICK_START = join(import.meta.dirname, '..', 'rules', 'examples', 'quick-start.yaml')
 
-/** Read a rule file, all that it names, and the catalogue. Rejects only where the catalogue's folder cannot be read. */
+/** Read a rule file, all that it names, and the catalogue. Never rejects: what could not be read is a problem of what is made from it. */
 export async function readSources(
   main: string,
   catalogueDir: string = BUILT_IN_CATALOGUE,
@@ -55,19 +57,24 @@ export async function readSources(
     files.set(path, text)
     if (text !== null && !path.endsWith('.csv')) waiting.push(...referencedFiles(path, text))
   }
-  return { main, cases, files, catalogue: await readCatalogueFiles(catalogueDir) }
+  return { main, cases, files, catalogue: await readCatalogueFiles(catalogueDir), catalogueDir }
 }
 
 async function readCatalogueFiles(dir: string): Promise<ReadonlyMap<string, string>> {
-  const names = (await readdir(dir)).filter((name) => name.endsWith('.yaml')).sort()
-  const texts = await Promise.all(names.map((name) => readFile(join(dir, name), 'utf8')))
+  // No folder is one without files, and an unreadable file an empty one: neither is a catalogue, and both are told.
+  const all = await readdir(dir).catch(() => [])
+  const names = all.filter((name) => name.endsWith('.yaml')).sort()
+  const texts = await Promise.all(names.map((name) => readFile(join(dir, name), 'utf8').catch(() => '')))
   return new Map(names.map((name, at) => [name, texts[at] ?? '']))
 }
 
 /** All problems at once; a policy when none of them is an error. Pure but for the hash. */
 export function compileSources(sources: Sources, { monitor, now }: CompileOptions): Loaded {
   const { catalogue, problems: catalogueProblems } = catalogueOf(sources.catalogue)
-  if (catalogue === null) return { policy: null, problems: catalogueProblems, sources }
+  if (catalogue === null) {
+    const dir = sources.catalogueDir ?? ''
+    return { policy: null, problems: catalogueProblems.map((x) => ({ ...x, file: join(dir, x.file) })), sources }
+  }
   const known = new Map(catalogue.services.map(({ id, category }) => [id, category]))
   // An alias stands for its service wherever an id does.
   for (const [alias, id] of catalogue.aliases) known.set(alias, known.get(id) ?? 'meeting')
@@ -88,15 +95,27 @@ export async function loadPolicy(
   return compileSources(await readSources(main, catalogueDir, cases), options)
 }
 
-/** For commands that cannot go on without a policy: its problems are told on standard error, and null given. */
+/** What a command that needs a policy is told besides the rule file. */
+export interface PolicyFlags {
+  readonly catalogue: string | undefined
+  readonly json: boolean
+}
+
+/** For commands that cannot go on without a policy: its problems are told, and null given. */
 export async function policyOrProblems(
   main: string,
-  io: Pick<Io, 'complain' | 'now'>,
-  catalogueDir?: string,
+  { catalogue, json }: PolicyFlags,
+  io: Pick<Io, 'print' | 'complain' | 'now'>,
 ): Promise<Policy | null> {
-  const { policy, problems } = await loadPolicy(main, { monitor: false, now: io.now() }, catalogueDir)
-  if (policy === null) for (const problem of problems) io.complain(formatProblem(problem))
+  const { policy, problems } = await loadPolicy(main, { monitor: false, now: io.now() }, catalogue)
+  if (policy === null) tellProblems(problems, json, io)
   return policy
+}
+
+/** Why there is no answer: on standard error, or as the one JSON value, of the form that `check --json` prints. */
+export function tellProblems(problems: readonly Problem[], json: boolean, io: Pick<Io, 'print' | 'complain'>): void {
+  if (json) printJson(io, { ok: false, problems })
+  else for (const problem of problems) io.complain(formatProblem(problem))
 }
 
 /** The catalogue is read from the same texts again and again (each reload): its result is kept for them. */

@@ -14,7 +14,7 @@ export interface MatrixFlags {
 
 export async function matrix({ file, at, form, catalogue }: MatrixFlags, io: Io): Promise<ExitCode> {
   const time = timeOf(at, io.now())
-  const policy = await policyOrProblems(file, io, catalogue)
+  const policy = await policyOrProblems(file, { catalogue, json: form === 'json' }, io)
   if (policy === null) return EXIT.wrong
   const table = matrixOf(policy, time)
   if (form === 'json') {

@@ -1,9 +1,9 @@
 /** `landline test`: run the tests of a rule file, and of files of cases, and say what no test reaches. */
 import type { Coverage, TestReport } from '../rules/policy-tests.ts'
 import { runTests } from '../rules/policy-tests.ts'
-import { formatProblem } from '../rules/problems.ts'
+import { formatPlace } from '../rules/problems.ts'
 import { EXIT, type ExitCode, type Io, printJson } from './io.ts'
-import { loadPolicy } from './load.ts'
+import { loadPolicy, tellProblems } from './load.ts'
 
 export interface TestFlags {
   readonly file: string
@@ -17,7 +17,7 @@ export interface TestFlags {
 export async function test({ file, cases, catalogue, json }: TestFlags, io: Io): Promise<ExitCode> {
   const { policy, problems } = await loadPolicy(file, { monitor: false, now: io.now() }, catalogue, cases)
   if (policy === null) {
-    for (const problem of problems) io.complain(formatProblem(problem))
+    tellProblems(problems, json, io)
     return EXIT.wrong
   }
   const report = runTests(policy, policy.file.tests, io.now())
@@ -27,7 +27,7 @@ export async function test({ file, cases, catalogue, json }: TestFlags, io: Io):
 }
 
 function printReport({ passed, failed, failures, coverage }: TestReport, io: Io): void {
-  for (const { message } of failures) io.print(message)
+  for (const { place, message } of failures) io.print(`${formatPlace(place)}: ${message}`)
   for (const line of unreached(coverage)) io.print(line)
   io.print(`${passed} passed, ${failed} failed`)
 }

@@ -99,6 +99,17 @@ export function prefixEnd({ base, length }: Prefix): Address {
   return ipv6(fill(base.a, 0), fill(base.b, 1), fill(base.c, 2), fill(base.d, 3))
 }
 
+/** The next address of the family; null after its last. */
+export function addressAfter({ family, a, b, c, d }: Address): Address | null {
+  const carry = (word: number, isCarried: boolean) => (isCarried ? (word + 1) >>> 0 : word)
+  const next = carry(d, true)
+  if (family === 4) return next === 0 ? null : ipv4(next)
+  const c1 = carry(c, next === 0)
+  const b1 = carry(b, next === 0 && c1 === 0)
+  const a1 = carry(a, next === 0 && c1 === 0 && b1 === 0)
+  return (a1 | b1 | c1 | next) === 0 ? null : ipv6(a1, b1, c1, next)
+}
+
 /** `text` for a message: quoted, cut after 80 characters, what cannot be seen (controls, bidi marks, …) escaped. */
 export function quoted(text: string): string {
   const cut = text.length > 80 ? `${text.slice(0, 80)}…` : text

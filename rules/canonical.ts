@@ -120,12 +120,12 @@ function canonicalTexts(texts: Texts | null): readonly (readonly [string, string
   return texts && Object.entries(texts).sort(([x], [y]) => compareText(x, y))
 }
 
-/** Every minute of the week is no condition. */
+/** Every minute of the week is no condition. A zone's name is the same in either case (ECMA-402 §6.5). */
 function canonicalDuring(during: During | null): During | null {
   if (during === null) return null
   const { days, fromMinute, toMinute, zone } = during
   const isWholeDay = toMinute - fromMinute === DAY_MINUTES || toMinute === fromMinute
-  return days === EVERY_DAY && isWholeDay ? null : { days, fromMinute, toMinute, zone }
+  return days === EVERY_DAY && isWholeDay ? null : { days, fromMinute, toMinute, zone: zone.toLowerCase() }
 }
 
 /** `active`: the ids of rules that are not off; lifting another changes nothing. */

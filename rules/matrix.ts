@@ -1,11 +1,11 @@
 /**
  * Segment × service at one instant: what the rules do, by which rule, and which exceptions are open. What auditors sign.
  */
-import { prefixContains } from './address.ts'
-import { judge } from './decide.ts'
+import { addressAfter, prefixContains, prefixEnd } from './address.ts'
+import { judge, seatOf } from './decide.ts'
 import { isDuring } from './during.ts'
 import { isFor, isInForce } from './exceptions.ts'
-import { CATEGORIES, type ExceptionEntry, type Mode, type Prefix, type Segment, type VerdictAction } from './model.ts'
+import { CATEGORIES, type ExceptionEntry, type Mode, type Segment, type VerdictAction } from './model.ts'
 import type { Exception, Policy, Ruling, Service } from './policy.ts'
 
 /** The service of a bare address that belongs to none. */
@@ -68,7 +68,8 @@ export function cellsAt(policy: Policy, at: number): (segment: string, service: 
   const seats = new Map(
     policy.candidates.segmentKinds.flatMap((peers, kind) => peers.map((segment) => [segment.id, { segment, kind }])),
   )
-  const openIn = memo((segment: string) => inForce.filter((exception) => touches(policy, exception, segment)))
+  const touched = new Map(inForce.map((exception) => [exception, segmentsTouched(policy, exception)]))
+  const openIn = memo((segment: string) => inForce.filter((exception) => touched.get(exception)?.has(segment)))
   return (segmentId, serviceId) => {
     const seat = seats.get(segmentId)
     const service = serviceId === NO_SERVICE ? null : policy.services.get(serviceId)
@@ -124,26 +125,40 @@ function liftersOf(
   at: number,
 ): readonly string[] {
   const lifters = new Set<string>()
+  // Whom the rules before have let past; null: everyone.
+  let passed: readonly Exception[] | null = null
   for (const { entry, lifts } of policy.candidates.of(segmentKind, service.kind)) {
     if (entry.during !== null && !isDuring(entry.during, at)) continue
-    const here = lifts.filter(({ exception }) => open.includes(exception))
-    for (const { exception } of here) lifters.add(exception.entry.id)
+    const here = lifts
+      .map(({ exception }) => exception)
+      .filter((exception) => open.includes(exception) && (passed?.some((other) => meet(exception, other)) ?? true))
+    for (const exception of here) lifters.add(exception.entry.id)
+    if (here.length === 0) break
     // Where no exception is for the whole segment, the rule decides for the rest of it.
-    if (!here.some(({ exception }) => isFor(exception, segment, null))) break
+    if (!here.some((exception) => isFor(exception, segment, null))) passed = here
   }
   return [...lifters]
 }
 
-/** Whether the exception is for a client that could sit in the segment. */
-function touches({ segments, seats }: Policy, { entry: { from, segments: ids } }: Exception, segment: string): boolean {
-  if (from === null) return ids?.includes(segment) ?? false
-  if (segment === 'unknown') return from.some(({ base }) => seats.lookup(base) === undefined)
-  const prefixes = segments.get(segment)?.prefixes ?? []
-  return from.some((scope) => prefixes.some((prefix) => overlap(scope, prefix)))
+/** Whether both may be for one client. */
+function meet({ entry: { from: some } }: Exception, { entry: { from: others } }: Exception): boolean {
+  if (some === null || others === null) return true
+  return some.some((x) => others.some((y) => prefixContains(x, y.base) || prefixContains(y, x.base)))
 }
 
-function overlap(x: Prefix, y: Prefix): boolean {
-  return prefixContains(x, y.base) || prefixContains(y, x.base)
+/** The segments in which a client could sit whom the exception is for. */
+function segmentsTouched(policy: Policy, { segments, entry: { from } }: Exception): ReadonlySet<string> {
+  if (from === null) return segments ?? new Set()
+  const prefixes = [...policy.segments.values()].flatMap((segment) => segment.prefixes)
+  const touched = new Set<string>()
+  for (const scope of from) {
+    // Only where a prefix begins, and just after one ends, can the seat of an address be another than its neighbour's.
+    const inside = prefixes.filter(({ base }) => prefixContains(scope, base))
+    for (const address of [scope.base, ...inside.flatMap((prefix) => [prefix.base, addressAfter(prefixEnd(prefix))])]) {
+      if (address !== null && prefixContains(scope, address)) touched.add(seatOf(policy, address).segment.id)
+    }
+  }
+  return touched
 }
 
 function memo<V>(compute: (key: string) => V): (key: string) => V {

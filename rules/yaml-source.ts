@@ -20,6 +20,9 @@ export interface Source {
 /** Longest text read, in UTF-16 units: some 20,000 rules. */
 export const MAX_YAML_LENGTH = 4 * 1024 * 1024
 
+/** What stands in a text for bytes that its reader could not decode. */
+const NOT_UTF8 = '\uFFFD'
+
 const OPTIONS = {
   schema: 'core',
   stringKeys: true,
@@ -45,6 +48,11 @@ export function readYaml(file: string, text: string): Source {
   if (content.length > MAX_YAML_LENGTH) {
     const remedy = 'split it with "include", or keep prefixes in CSV files'
     report(0, `the file has ${content.length} characters, more than ${MAX_YAML_LENGTH}; ${remedy}`)
+    return nothing
+  }
+  const broken = content.indexOf(NOT_UTF8)
+  if (broken >= 0) {
+    report(broken, 'these bytes are not UTF-8, so what they say is lost; save the file as UTF-8')
     return nothing
   }
   const document = parseDocument(content, OPTIONS)

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import IPCIDR from 'ip-cidr'
 import t from 'tap'
 import {
+  addressAfter,
   addressBits,
   addressFromBytes,
   compareAddresses,
@@ -186,6 +187,20 @@ t.test('a prefix is read in canonical form, with its last address', async (t) =>
     t.equal(prefix(text).base.text, canonical.split('/')[0], text)
     t.equal(prefixEnd(prefix(text)).text, last, text)
   }
+})
+
+t.test('the next address carries over its words, and none follows the last', async (t) => {
+  const cases: [text: string, next: string | undefined][] = [
+    ['10.0.0.255', '10.0.1.0'],
+    ['127.255.255.255', '128.0.0.0'],
+    ['255.255.255.255', undefined],
+    ['::', '::1'],
+    ['2001:db8::ffff:ffff', '2001:db8::1:0:0'],
+    ['2001:db8::ffff:ffff:ffff:ffff', '2001:db8:0:1::'],
+    ['7fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', '8000::'],
+    ['ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', undefined],
+  ]
+  for (const [text, next] of cases) t.equal(addressAfter(address(text))?.text, next, text)
 })
 
 t.test('a bad prefix or range is refused with its value and the remedy', async (t) => {

@@ -100,6 +100,7 @@ t.test('two files that mean the same have the same revision', async (t) => {
     'explicit defaults': changed('name: base', 'name: base\nmode: enforce\notherwise: allow\nip_literals: log'),
     'a default in a rule': changed('action: log', 'action: log, mode: enforce'),
     'shared: false': changed('medium: wired,', 'medium: wired, shared: false,'),
+    'case of a zone': changed('Europe/Berlin', 'europe/BERLIN'),
     'spelling of days': changed('mon-fri', '[mon, tue, "wed-fri"]'),
     'order of exceptions': `${BASE.replace(EXCEPTION_1, '')}${EXCEPTION_1}`,
     'every hour of the week': changed('action: block', 'action: block, during: { hours: 00:00-24:00, zone: UTC }'),

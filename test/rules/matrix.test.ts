@@ -63,22 +63,49 @@ version: 1
 unknown_clients: classify
 segments:
   wifi: { medium: wireless, prefixes: [10.20.0.0/16] }
+  bench: { medium: wired, prefixes: [10.20.9.0/24] }
   lab: { medium: wired, prefixes: [10.30.0.0/24, 10.40.0.0/24] }
 rules: [{ id: z, service: zoom, action: block }]
 exceptions: [{ id: e, rule: z, from: ${from}, expires: 2026-12-31T00:00:00Z, reason: r, ticket: t, approver: a }]
 `)
     const cell = cellsOf(policy)
-    return ['wifi', 'lab', 'unknown'].filter((segment) => cell(segment, 'zoom')?.exceptions.includes('e'))
+    return ['wifi', 'lab', 'bench', 'unknown'].filter((segment) => cell(segment, 'zoom')?.exceptions.includes('e'))
   }
   const cases: [from: string, ...want: string[]][] = [
     ['10.20.5.0/24', 'wifi'],
     ['10.40.0.7', 'lab'],
-    ['10.40.0.0/23', 'lab'],
-    ['10.0.0.0/8', 'wifi', 'lab', 'unknown'],
+    ['10.40.0.0/24', 'lab'],
+    ['10.40.0.0/23', 'lab', 'unknown'],
+    ['10.29.255.0-10.30.0.255', 'lab', 'unknown'],
+    ['"::/0"', 'unknown'],
+    // The segment inside has all of it, so none of its clients sit in the outer one.
+    ['10.20.9.0/24', 'bench'],
+    ['10.20.8.0/23', 'wifi', 'bench'],
+    ['10.0.0.0/8', 'wifi', 'lab', 'bench', 'unknown'],
     ['203.0.113.0/24', 'unknown'],
     ['[10.20.0.1, 203.0.113.0/24]', 'wifi', 'unknown'],
   ]
   for (const [from, ...want] of cases) t.strictSame(opens(from), want, from)
+})
+
+t.test('an exception from a later rule is open where another lets its clients past the first', async (t) => {
+  const opens = (from: string) => {
+    const exception = (id: string, rule: string, scope: string) =>
+      `  - { id: ${id}, rule: ${rule}, from: ${scope}, expires: 2026-12-31T00:00:00Z, reason: r, ticket: t, approver: a }\n`
+    const policy = compiled(`
+version: 1
+unknown_clients: refuse
+segments: { wifi: { medium: wireless, prefixes: [10.20.0.0/16] } }
+rules:
+  - { id: first, service: zoom, action: block }
+  - { id: second, service: zoom, action: block }
+exceptions:
+${exception('one', 'first', '10.20.1.0/24')}${exception('two', 'second', from)}`)
+    return cellsOf(policy)('wifi', 'zoom')?.exceptions
+  }
+  t.strictSame(opens('10.20.1.64/26'), ['one', 'two'])
+  t.strictSame(opens('10.20.0.0/16'), ['one', 'two'])
+  t.strictSame(opens('10.20.2.0/24'), ['one'])
 })
 
 t.test('every service stands in one column, with those that no rule tells apart', async (t) => {
