@@ -149,13 +149,6 @@ export const FAILURES = {
     limit: 'tunnels_per_client',
     message: 'Too many tunnels are open from this address.',
   },
-  ERR_CONNECTION_LIMIT: {
-    status: 503,
-    error: 'connection_limit_reached',
-    outcome: 'proxy_error',
-    limit: 'connections',
-    message: 'The proxy serves as many connections as it can.',
-  },
   ERR_DESCRIPTORS: {
     status: 503,
     error: 'connection_limit_reached',

@@ -32,10 +32,6 @@ export class Pool {
    * loop on: by then, whatever its origin sent along with that answer has been read and has closed it.
    */
   give(key: string, wire: Wire): void {
-    if (wire.waiting > 0 || wire.ended) {
-      wire.destroy()
-      return
-    }
     const discard = () => {
       this.#forget(key, wire)
       wire.destroy()

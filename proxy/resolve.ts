@@ -31,9 +31,16 @@ export interface ResolverOptions {
   readonly dnsMs: number
   readonly observer: Pick<Observer, 'resolved'>
   readonly lookup?: NameLookup | undefined
+  /** Milliseconds; monotonic. */
+  readonly now?: () => number
 }
 
-export function createResolver({ dnsMs, observer, lookup = systemLookup() }: ResolverOptions): Resolver {
+export function createResolver({
+  dnsMs,
+  observer,
+  lookup = systemLookup(),
+  now = () => performance.now(),
+}: ResolverOptions): Resolver {
   const known = new Map<string, Entry>()
   const asked = new Map<string, Promise<Entry>>()
 
@@ -46,18 +53,18 @@ export function createResolver({ dnsMs, observer, lookup = systemLookup() }: Res
       if (addresses.length === 0) throw Object.assign(new Error('no address'), { code: 'ENOTFOUND' })
       tell('ok')
       const held = Math.min(Math.max(seconds, MIN_SECONDS), MAX_SECONDS)
-      return { addresses, failure: null, until: performance.now() + held * 1000 }
+      return { addresses, failure: null, until: now() + held * 1000 }
     } catch (cause) {
       const failure = failureOf(cause)
       tell(failure.code === 'ERR_DNS_TIMEOUT' ? 'timeout' : isNotFound(cause) ? 'not_found' : 'error')
-      return { addresses: [], failure, until: performance.now() + NEGATIVE_SECONDS * 1000 }
+      return { addresses: [], failure, until: now() + NEGATIVE_SECONDS * 1000 }
     }
   }
 
   return {
     async resolve(name) {
       let entry = known.get(name)
-      if (entry === undefined || entry.until <= performance.now()) {
+      if (entry === undefined || entry.until <= now()) {
         let query = asked.get(name)
         if (query === undefined) {
           query = ask(name).finally(() => asked.delete(name))

@@ -123,8 +123,8 @@ class ProxyServer implements Proxy {
     const server = createTlsServer({ ...SOCKETS, cert, key, minVersion: 'TLSv1.2', handshakeTimeout: headMs }, accept)
     server.maxConnections = connections
     server.on('drop', () => this.#options.observer.limitReached('connections'))
-    // A handshake that fails is the client's affair; its socket is closed by the TLS server.
-    server.on('tlsClientError', () => {})
+    // A handshake that fails is the client's affair; one that is late is not closed by itself.
+    server.on('tlsClientError', (_error, socket) => socket.destroy())
     return server
   }
 

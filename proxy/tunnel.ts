@@ -85,9 +85,12 @@ export class Tunnel {
       },
       end: () => {
         from.release()
-        to.end()
         this.#openDirections -= 1
-        if (this.#openDirections === 0) this.#finish()
+        if (this.#openDirections > 0) to.end()
+        else {
+          this.#finish()
+          to.destroySoon()
+        }
       },
       gone: () => this.#gone(from, to),
     }

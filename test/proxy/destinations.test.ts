@@ -1,7 +1,8 @@
 /** From names to connections: asked once, guarded, dialled with a deadline. (Invariant 3 is in connect.test.ts.) */
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -89,10 +90,12 @@ t.test('what is allowed is let through, but never the proxy itself', async (t) =
 
 t.test('a name is asked for once, for as long as its answer holds', async (t) => {
   const told: string[] = []
+  let now = 0
   let asked = 0
   let answering = Promise.withResolvers<{ addresses: readonly ReturnType<typeof address>[]; seconds: number }>()
   const resolver = createResolver({
     dnsMs: 1000,
+    now: () => now,
     observer: { resolved: (result) => told.push(result) },
     lookup: () => {
       asked += 1
@@ -116,6 +119,24 @@ t.test('a name is asked for once, for as long as its answer holds', async (t) =>
   await t.rejects(resolver.resolve('d.test'), { code: 'ERR_DNS_TIMEOUT' })
   answering.promise.catch(() => {})
   t.same(told, ['ok', 'not_found', 'not_found', 'timeout'])
+  const heldFor = async (seconds: number) => {
+    const before = asked
+    answering = Promise.withResolvers()
+    answering.resolve({ addresses: [address('192.0.2.1')], seconds })
+    now += 1_000_000
+    await resolver.resolve('a.test')
+    const from = now
+    while (asked === before + 1) {
+      now += 500
+      await resolver.resolve('a.test')
+    }
+    return (now - from) / 1000
+  }
+  t.same(
+    [await heldFor(0), await heldFor(20), await heldFor(86_400)],
+    [1, 20, 300],
+    'no shorter and no longer than is good',
+  )
 })
 
 t.test('the machine’s names: the hosts file, the search list, then DNS by both families', async (t) => {
@@ -171,6 +192,13 @@ t.test('the machine’s names: the hosts file, the search list, then DNS by both
   t.same(asked.slice(2), ['bare.corp.test', 'bare.sub.corp.test', 'bare'])
 })
 
+/** Fills its queue of connections and takes none, so that more of them wait. */
+const NEVER_ACCEPTS = `
+require('node:net').createServer().listen({ host: process.argv[1], port: process.argv[2], backlog: 1 }, () => {
+  require('node:fs').writeSync(1, 'listening')
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+})`
+
 t.test('addresses are dialled in turn until one answers', async (t) => {
   const server = createServer((socket) => socket.on('error', () => {}))
   server.listen(0, '127.0.0.1')
@@ -200,6 +228,25 @@ t.test('addresses are dialled in turn until one answers', async (t) => {
     'and no other is judged',
   )
   first?.wire.destroy()
+  const stuck = spawn(process.execPath, ['-e', NEVER_ACCEPTS, '127.0.0.66', String(port)])
+  t.teardown(() => stuck.kill())
+  await once(stuck.stdout, 'data')
+  for (let count = 0; count < 2; count++)
+    connect(port, '127.0.0.66')
+      .on('error', () => {})
+      .unref()
+  const raced = await dial(['127.0.0.66', '127.0.0.1'])
+  t.equal(raced?.address.text, '127.0.0.1', 'a slow one does not keep the next one waiting')
+  raced?.wire.destroy()
+  await t.rejects(dial(['127.0.0.66']), { code: 'ERR_DIAL_TIMEOUT' })
+  t.same(
+    [judged.splice(0), told.splice(0)],
+    [
+      ['127.0.0.66', '127.0.0.1', '127.0.0.66'],
+      ['ok', 'timeout'],
+    ],
+    'what was given up is not told of',
+  )
   t.equal(await dial(['127.0.0.9', '127.0.0.7', '127.0.0.1'], '127.0.0.7'), null, 'none after one that may not be')
   t.same(told.splice(0), ['refused'])
   await t.rejects(dial(['127.0.0.9', '127.0.0.8']), { code: 'ERR_REFUSED' })

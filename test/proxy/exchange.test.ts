@@ -78,6 +78,16 @@ t.test('2. evidence only grows, and the strictest verdict stands', async (t) => 
     ['logged.test', 'GET / HTTP/1.1\r\nHost: logged.test\r\n\r\n', ['log', 'end']],
     ['odd.test', '', ['block']],
   ]
+  const desk = await proxyOf(t, { names: { 'two.test': ['127.0.0.78', DESK] } })
+  const once = desk.client().send(connectTo(`two.test:${origin.port}`))
+  await once.until(whole)
+  once.close()
+  const [end] = await desk.ended(1)
+  t.equal(end?.verdict?.action, 'log', 'an address that says less does not soften it')
+  t.same(
+    desk.records.map(({ action }) => action),
+    ['log', 'end'],
+  )
   for (const [target, opening, actions] of cases) {
     const before = { records: proxy.records.length, ends: proxy.ends.length }
     const client = proxy.client(WIFI).send(connectTo(`${target}:${origin.port}`))

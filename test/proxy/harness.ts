@@ -18,7 +18,7 @@ segments:
   lobby: { medium: wireless, prefixes: [127.0.0.4], shared: true }
 services:
   meet: { name: Meet Test, category: meeting, domains: [meet.test], prefixes: [127.0.0.77], ports: [7443] }
-  logged: { name: Logged Test, category: chat-call, domains: [logged.test] }
+  logged: { name: Logged Test, category: chat-call, domains: [logged.test], prefixes: [127.0.0.78] }
 rules:
   - { id: fixed-only, service: [zoom, meet], except: { medium: wired }, action: block, reason: Only from desks, alternative: Use the phone }
   - { id: watch, service: logged, action: log }

@@ -5,6 +5,7 @@ import t from 'tap'
 import { type BodyOptions, BodyRelay } from '../../proxy/body.ts'
 import { readHead } from '../../proxy/head-reader.ts'
 import { linger } from '../../proxy/linger.ts'
+import { Tunnel } from '../../proxy/tunnel.ts'
 import { type Consumer, Wire } from '../../proxy/wire.ts'
 
 const server = createServer({ allowHalfOpen: true })
@@ -68,7 +69,7 @@ t.test('each owner takes just its own bytes, wherever they are cut', async (t) =
       const out = await pair(t)
       far.write(message.slice(0, cut))
       const first = head(wire)
-      await turn()
+      while (wire.socket.bytesRead < cut) await turn()
       far.write(message.slice(cut))
       const got = [await first]
       await body(wire, out.wire, { framing: { kind: 'length', length: 5 }, chunked: false }).done
@@ -253,6 +254,63 @@ t.test('the last answer reaches a slow reader whole, and a talking one is not re
   talking.far.end()
   while (!talking.wire.closed) await turn()
   t.equal(talking.wire.failure, null)
+})
+
+t.test('a client that talks on and on is cut in the end', async (t) => {
+  const { far, wire } = await pair(t)
+  const talking = setInterval(() => far.write('and on '), 5)
+  const before = performance.now()
+  linger(wire, () => {}, 40)
+  while (!wire.closed) await turn()
+  clearInterval(talking)
+  t.ok(performance.now() - before < 1000)
+})
+
+/** The other side reads nothing, and a little waits to leave: less than would hold up whoever writes. */
+async function stall({ far, wire }: { far: Socket; wire: Wire }): Promise<number> {
+  far.pause()
+  let filled = 0
+  while (wire.socket.writableLength === 0) {
+    wire.write('.'.repeat(16_384))
+    filled += 16_384
+    await turn()
+  }
+  return filled
+}
+
+t.test('a chunk that was passed on and could not leave yet is not overwritten by the next one', async (t) => {
+  const wanted = Array.from({ length: 40 }, (_, count) => String.fromCharCode(48 + count).repeat(500)).join('')
+  for (const kind of ['body', 'tunnel'] as const) {
+    const [from, to] = [await pair(t, 'dialled'), await pair(t)]
+    const filled = await stall(to)
+    if (kind === 'body') body(from.wire, to.wire, { framing: { kind: 'close' }, chunked: false })
+    else new Tunnel(to.wire, from.wire, 5000).receive()
+    for (let at = 0; at < wanted.length; at += 500) {
+      from.far.write(wanted.slice(at, at + 500))
+      while (from.wire.socket.bytesRead < at + 500) await turn()
+    }
+    from.far.end()
+    if (kind === 'body') {
+      while (!from.wire.ended) await turn()
+      to.wire.end()
+    }
+    const received = (await text(to.far)).slice(filled)
+    t.equal(received === wanted, true, kind)
+  }
+})
+
+t.test('a tunnel whose sides have both ended still sends on what waits', async (t) => {
+  const [client, origin] = [await pair(t), await pair(t, 'dialled')]
+  const filled = await stall(client)
+  const tunnel = new Tunnel(client.wire, origin.wire, 5000)
+  tunnel.receive()
+  tunnel.send(null)
+  client.far.end()
+  origin.far.resume()
+  origin.far.end('last words')
+  await tunnel.done
+  while (!origin.wire.closed) await turn()
+  t.equal((await text(client.far)).slice(filled), 'last words')
 })
 
 t.test('what is broken off is seen to be, after what was written', async (t) => {
