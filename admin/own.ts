@@ -32,8 +32,8 @@ export interface OwnPagesOptions {
   readonly ownHost: string
   /** New at each start. */
   readonly token: string
-  /** The verdict on a request of that client, now; what `decide` says, and nothing is recorded. */
-  readonly judge: (clientIp: string, target: Target) => Verdict
+  /** The verdict on a request of that client (null: whose address is not known), now; what `decide` says, and nothing is recorded. */
+  readonly judge: (clientIp: string | null, target: Target) => Verdict
   /** What /whoami shows decisions for, by the rules in force. */
   readonly samples: () => readonly Sample[]
   /** The name to show for a service's id; null for `none`, or an id that is no more. */
@@ -70,6 +70,8 @@ interface Client {
   readonly port: number
   readonly learnt: Whoami['learnt']
   readonly path: readonly string[]
+  /** False: the address is that of a hop on the way, and other clients have the same. */
+  readonly known: boolean
 }
 
 /** What a page is made from. */
@@ -102,7 +104,7 @@ function answer(request: IncomingMessage, options: OwnPagesOptions): Answer {
   const { path, query } = targetOf(request)
   const visit: Visit = {
     client,
-    seat: options.judge(client.ip, { host: options.ownHost, port: 80 }),
+    seat: options.judge(client.known ? client.ip : null, { host: options.ownHost, port: 80 }),
     form: preferredForm(headers.accept ?? null),
     language: chooseLanguage(acceptLanguage),
     acceptLanguage,
@@ -147,7 +149,7 @@ function whoami({ client, seat, form, language }: Visit, options: OwnPagesOption
 /** Nobody sees another address's denials; where several people share one, a reference shows that denial and no other. */
 function blocked({ client, seat, form, language, acceptLanguage, reference }: Visit, options: OwnPagesOptions): Answer {
   const found = reference === null ? null : options.denials.byReference(reference)
-  const view = reference !== null ? 'one' : seat.segment.shared ? 'lookup' : 'list'
+  const view = reference !== null ? 'one' : seat.segment.shared || !client.known ? 'lookup' : 'list'
   const denials =
     view === 'list'
       ? options.denials.recent(client.ip).slice(0, MOST_SHOWN)
@@ -181,11 +183,11 @@ function isToken(given: string | string[] | undefined, token: string): boolean {
 /** null when it is not what the data plane writes. */
 function clientOf(header: string | string[] | undefined): Client | null {
   if (typeof header !== 'string' || header.length > MAX_CLIENT_LENGTH) return null
-  const { ip, port, learnt, path } = parsedObject(header)
+  const { ip, port, learnt, path, known } = parsedObject(header)
   if (typeof ip !== 'string' || parseAddress(ip) === null || typeof port !== 'number') return null
   if (learnt !== 'socket' && learnt !== 'proxy-protocol' && learnt !== 'forwarded') return null
   if (!Array.isArray(path) || !path.every((hop) => typeof hop === 'string')) return null
-  return { ip, port, learnt, path }
+  return { ip, port, learnt, path, known: known === true }
 }
 
 function parsedObject(text: string): Readonly<Record<string, unknown>> {

@@ -9,10 +9,13 @@ import type { Policy } from '../rules/policy.ts'
 const MOST_SAMPLES = 6
 
 /** What `decide` says to a client's request now; nothing is recorded by asking. */
-export function judgeFor(policy: () => Policy, now: () => number): (clientIp: string, target: Target) => Verdict {
+export function judgeFor(
+  policy: () => Policy,
+  now: () => number,
+): (clientIp: string | null, target: Target) => Verdict {
   return (clientIp, { host, port }) => {
-    const source = parseAddress(clientIp)
-    if (source === null) throw new Error('the data plane gave an address that is none')
+    const source = clientIp === null ? null : parseAddress(clientIp)
+    if (clientIp !== null && source === null) throw new Error('the data plane gave an address that is none')
     return decide(policy(), { source, at: now(), host, address: null, port, serverName: null, httpHost: null })
   }
 }

@@ -341,8 +341,9 @@ function proxyOptionsOf({
   listeners,
   limits,
   origins,
+  parents,
   audit,
-}: ServerConfig): Pick<ProxyOptions, 'name' | 'ownHost' | 'listeners' | 'limits' | 'origins' | 'resolveDenied'> {
+}: ServerConfig): Pick<ProxyOptions, 'name' | 'ownHost' | 'listeners' | 'limits' | 'origins' | 'parents' | 'resolveDenied'> {
   return {
     name,
     ownHost,
@@ -355,6 +356,7 @@ function proxyOptionsOf({
     })),
     limits,
     origins,
+    parents: parents.map(({ url }) => url),
     resolveDenied: audit.resolveDenied,
   }
 }

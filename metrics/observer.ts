@@ -1,23 +1,8 @@
 /** What the data plane tells, counted as it goes. Never throws: a request must not end because it could not be counted. */
-import { ERROR_TYPES, EXCHANGE_KINDS, LIMITS, type Observer, OUTCOMES } from '../rules/events.ts'
+import { ERROR_TYPES, EXCHANGE_KINDS, LIMITS, type Observer, OUTCOMES, SUSPECT_REASONS } from '../rules/events.ts'
 import type { Decisions } from './decisions.ts'
 import type { Instruments } from './instruments.ts'
 import { bindEach, OTHER, observe, started } from './series.ts'
-
-/** What a listener can find odd about a client's address; the data plane has the same list, with what each means. */
-export const SUSPECT_REASONS = [
-  'gateway',
-  'own_address',
-  'balancer',
-  'share',
-  'untrusted',
-  'missing',
-  'malformed',
-  'timeout',
-  'conflict',
-  'proxy_header',
-  'forwarded_header',
-] as const
 
 const DIAL_RESULTS = ['ok', 'refused', 'timeout', 'error'] as const
 const LOOKUP_RESULTS = ['ok', 'not_found', 'timeout', 'error'] as const

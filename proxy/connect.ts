@@ -4,7 +4,9 @@ import type { Context } from './context.ts'
 import type { Exchange } from './exchange.ts'
 import { ProxyError } from './failures.ts'
 import type { RequestHead } from './http/request.ts'
+import type { RequestTarget } from './http/request-target.ts'
 import { peekOpening } from './opening.ts'
+import { settleForParent, tunnelByParent } from './parent.ts'
 import { addressesOf, dialJudged, settleDenied } from './route.ts'
 import { Tunnel } from './tunnel.ts'
 import type { Wire } from './wire.ts'
@@ -27,32 +29,41 @@ export async function connect(
   }
   await requireOpenPort(exchange, context)
   return withPlace(exchange, context, async () => {
-    const addresses = await addressesOf(target, exchange, context)
-    const dialled = await dialJudged(addresses, port, exchange, context)
-    if (dialled === null) return false
+    const origin = await dialTarget(target, exchange, context)
+    if (origin === null) return false
     if (client.closed) {
-      dialled.wire.destroy()
+      origin.destroy()
       throw new ProxyError('ERR_CLIENT_GONE')
     }
     client.write(ESTABLISHED)
     exchange.answered()
-    await relay(client, dialled.wire, exchange, context, true)
+    await relay(client, origin, exchange, context, true)
     return true
   })
 }
 
+/** A connection to the target, straight or by a parent; null: the verdict turned with an address. */
+async function dialTarget(target: RequestTarget, exchange: Exchange, context: Context): Promise<Wire | null> {
+  if (context.options.parents.length > 0) {
+    await settleForParent(target, exchange, context)
+    return tunnelByParent(target, context)
+  }
+  const addresses = await addressesOf(target, exchange, context)
+  return (await dialJudged(addresses, target.port, exchange, context))?.wire ?? null
+}
+
 /** Do the work in one of the client's places for tunnels, of which it has so many. */
 export async function withPlace<T>(
-  { evidence: { source }, verdict }: Exchange,
+  { source, verdict }: Exchange,
   { options: { limits }, tunnels }: Context,
   work: () => Promise<T>,
 ): Promise<T> {
   const limit = verdict?.segment.shared === true ? limits.tunnelsPerSharedClient : limits.tunnelsPerClient
-  if (!tunnels.reserve(source.text, limit)) throw new ProxyError('ERR_TUNNEL_LIMIT')
+  if (!tunnels.reserve(source.address.text, limit)) throw new ProxyError('ERR_TUNNEL_LIMIT')
   try {
     return await work()
   } finally {
-    tunnels.leave(source.text)
+    tunnels.leave(source.address.text)
   }
 }
 

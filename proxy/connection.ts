@@ -11,7 +11,8 @@ import { CR, is, TCHAR } from './http/chars.ts'
 import { parseRequestHead, type RequestHead } from './http/request.ts'
 import { hasLoop } from './http/via.ts'
 import { linger } from './linger.ts'
-import type { Source } from './source.ts'
+import type { Source, SourceReader } from './source.ts'
+import { beginsWithProxyHeader } from './source.ts'
 import type { Wire } from './wire.ts'
 
 /** `waiting` for a request, or for nothing but the client's end: may be cut at any time. `ending`: its last answer is leaving. */
@@ -19,13 +20,17 @@ type State = 'waiting' | 'serving' | 'ending'
 
 export class Connection {
   readonly wire: Wire
-  #source: Source
+  #sources: SourceReader
+  /** Who is on the connection; with `forwarded`, each request tells anew. */
+  #source: Source | null
   #context: Context
   #state: State = 'waiting'
   #isFirst = true
 
-  constructor(wire: Wire, source: Source, context: Context) {
+  /** `source` where it is known already. */
+  constructor(wire: Wire, sources: SourceReader, source: Source | null, context: Context) {
     this.wire = wire
+    this.#sources = sources
     this.#source = source
     this.#context = context
     // While a request is served, that has its own deadlines.
@@ -35,7 +40,9 @@ export class Connection {
   /** Returns when the connection needs no more care; never rejects. */
   async serve(): Promise<void> {
     try {
-      while (await this.#next()) this.#state = 'waiting'
+      const source = this.#source ?? (await this.#sources.identify(this.wire))
+      if (source === null) return this.wire.destroy()
+      while (await this.#next(source)) this.#state = 'waiting'
     } catch (error) {
       this.#context.options.log.error({ err: error }, 'a connection failed')
       this.wire.destroy()
@@ -53,12 +60,12 @@ export class Connection {
   }
 
   /** One request and its answer; false when the connection takes no more of them. */
-  async #next(): Promise<boolean> {
+  async #next(connected: Source): Promise<boolean> {
     let head: RequestHead | null
     try {
-      head = this.#context.draining() ? null : await this.#head()
+      head = this.#context.draining() ? null : await this.#head(connected)
     } catch (error) {
-      this.#refuse(failureOf(error))
+      this.#refuse(failureOf(error), connected)
       return false
     }
     if (head === null) {
@@ -68,7 +75,8 @@ export class Connection {
     this.#state = 'serving'
     this.#isFirst = false
     const { options } = this.#context
-    const exchange = new Exchange(kindOf(head, options.ownHost), head.method, this.#source, options)
+    const source = this.#sources.ofRequest(connected, head)
+    const exchange = new Exchange(kindOf(head, options.ownHost), head.method, source, options)
     try {
       return await this.#answer(head, exchange)
     } catch (error) {
@@ -83,7 +91,7 @@ export class Connection {
     const { wire } = this
     const { name, ownHost } = this.#context.options
     if (exchange.kind === 'own') {
-      this.#context.ownPages.take(wire, head, this.#source, ownHost)
+      this.#context.ownPages.take(wire, head, exchange.source, ownHost)
       exchange.answered()
       return false
     }
@@ -128,7 +136,7 @@ export class Connection {
   }
 
   /** The next head, or null when there is none. */
-  async #head(): Promise<RequestHead | null> {
+  async #head({ learnt }: Source): Promise<RequestHead | null> {
     const { headBytes, headMs } = this.#context.options.limits
     const text = await readHead(this.wire, {
       maxBytes: headBytes,
@@ -140,13 +148,15 @@ export class Connection {
     })
     if (text === null) return null
     const head = parseRequestHead(text, { headBytes })
-    if ('refused' in head) throw new ProxyError('ERR_REQUEST', head)
-    return head
+    if (!('refused' in head)) return head
+    if (this.#isFirst && learnt !== 'proxy-protocol' && beginsWithProxyHeader(text))
+      this.#context.suspects.note('proxy_header')
+    throw new ProxyError('ERR_REQUEST', head)
   }
 
   /** A head that is none never becomes an exchange with a verdict. */
-  #refuse(failure: ProxyError): void {
-    const exchange = new Exchange('http', '', this.#source, this.#context.options)
+  #refuse(failure: ProxyError, connected: Source): void {
+    const exchange = new Exchange('http', '', connected, this.#context.options)
     this.#fail(failure, null, exchange)
     exchange.close()
   }

@@ -5,6 +5,7 @@ import type { ProxyOptions } from './options.ts'
 import type { OwnPages } from './own.ts'
 import type { Pool } from './pool.ts'
 import type { Resolver } from './resolve.ts'
+import type { Suspects } from './suspect.ts'
 import type { Tunnel } from './tunnel.ts'
 
 export interface Context {
@@ -12,6 +13,7 @@ export interface Context {
   readonly guard: Guard
   readonly pool: Pool
   readonly resolver: Resolver
+  readonly suspects: Suspects
   readonly tunnels: Tunnels
   readonly ownPages: OwnPages
   /** True once the proxy drains: connections close after the answer that is under way. */

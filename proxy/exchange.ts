@@ -24,7 +24,7 @@ export class Exchange {
   error: ErrorType | null = null
   #evidence: Evidence
   #method: string
-  #source: Source
+  readonly source: Source
   #options: ProxyOptions
   #recorded: Verdict | null = null
   #refused = false
@@ -38,10 +38,10 @@ export class Exchange {
     this.kind = kind
     this.policy = options.policy()
     this.#method = method
-    this.#source = source
+    this.source = source
     this.#options = options
     this.#evidence = {
-      source: source.address,
+      source: source.known ? source.address : null,
       at: options.now(),
       host: null,
       address: null,
@@ -156,8 +156,8 @@ export class Exchange {
     return {
       action,
       exchange: this.id,
-      source: { ip: this.#source.address.text, port: this.#source.port },
-      client: { learnt: this.#source.learnt, path: this.#source.path },
+      source: { ip: this.source.address.text, port: this.source.port },
+      client: { learnt: this.source.learnt, path: this.source.path },
       destination: hidden ? null : { domain: host, ip: textOf(address), port },
       method: this.#method,
       verdict,

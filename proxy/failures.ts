@@ -84,6 +84,12 @@ export const FAILURES = {
     outcome: 'upstream_error',
     message: 'The server refused the connection.',
   },
+  ERR_PARENT: {
+    status: 502,
+    error: 'destination_unavailable',
+    outcome: 'upstream_error',
+    message: 'The next proxy did not open the way to the server.',
+  },
   ERR_UNROUTABLE: {
     status: 502,
     error: 'destination_ip_unroutable',

@@ -6,26 +6,28 @@ import type { Context } from './context.ts'
 import { httpDate } from './date.ts'
 import type { Exchange } from './exchange.ts'
 import { ProxyError } from './failures.ts'
-import { readHead } from './head-reader.ts'
+import { isAnswer, readHead } from './head-reader.ts'
 import type { RequestHead } from './http/request.ts'
 import { parseResponseHead, type ResponseHead } from './http/response.ts'
 import { clientFraming, requestHeadForOrigin, responseHeadForClient } from './http/serialise.ts'
+import { dialParent, settleForParent } from './parent.ts'
 import { addressesOf, dialJudged, permit, settleDenied } from './route.ts'
 import type { Wire } from './wire.ts'
 
 /** Methods that may be sent again on a fresh connection when a kept one turns out to be dead (RFC 9110 §9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 const MAX_INTERIM_ANSWERS = 32
-/** Every answer begins with HTTP. */
-const isH = (byte: number) => byte === 0x48
 
 /** `denied`: nothing was answered yet. `keep`, `close`: what is to become of the client's connection. */
 export type Forwarded = 'denied' | 'keep' | 'close'
 
 interface Origin {
   readonly wire: Wire
-  readonly key: string
+  /** null: not kept for another request. */
+  readonly key: string | null
   readonly reused: boolean
+  /** A next proxy, which is asked in absolute-form. */
+  readonly isParent: boolean
 }
 
 /** One request and all that it takes to answer it. */
@@ -64,6 +66,7 @@ async function answerAsFinalRecipient({ client, head, exchange, context }: Forwa
 /** By a kept connection where there is one and the request could be sent again, else by a new one. */
 async function toOrigin(forwarding: Forwarding): Promise<Forwarded> {
   const { head, exchange, context } = forwarding
+  if (context.options.parents.length > 0) return toParent(forwarding)
   const { target } = head
   const addresses = await addressesOf(target, exchange, context)
   const keys = addresses.map(({ text }) => `${target.host ?? ''} ${text} ${target.port}`)
@@ -74,13 +77,28 @@ async function toOrigin(forwarding: Forwarding): Promise<Forwarded> {
   const key = keys[known]
   const kept = key === undefined ? null : context.pool.take(key)
   if (kept !== null && key !== undefined) {
-    const result = await attempt(forwarding, { wire: kept, key, reused: true })
+    const result = await attempt(forwarding, { wire: kept, key, reused: true, isParent: false })
     if (result !== 'stale') return result
   }
   const dialled = await dialJudged(addresses, target.port, exchange, context)
   if (dialled === null) return 'denied'
   const dialledKey = keys[addresses.indexOf(dialled.address)] ?? ''
-  const result = await attempt(forwarding, { wire: dialled.wire, key: dialledKey, reused: false })
+  const result = await attempt(forwarding, {
+    wire: dialled.wire,
+    key: dialledKey,
+    reused: false,
+    isParent: false,
+  })
+  if (result === 'stale') throw new ProxyError('ERR_TERMINATED')
+  return result
+}
+
+/** By the first parent that can be reached, on a connection of its own. */
+async function toParent(forwarding: Forwarding): Promise<Exclude<Forwarded, 'denied'>> {
+  const { head, exchange, context } = forwarding
+  await settleForParent(head.target, exchange, context)
+  const wire = await dialParent(context)
+  const result = await attempt(forwarding, { wire, key: null, reused: false, isParent: true })
   if (result === 'stale') throw new ProxyError('ERR_TERMINATED')
   return result
 }
@@ -93,7 +111,7 @@ async function attempt(forwarding: Forwarding, origin: Origin): Promise<Exclude<
   const clientGone = () => wire.destroy(ownFailure(client) ?? new ProxyError('ERR_CLIENT_GONE'))
   client.onGone = clientGone
   if (client.closed) clientGone()
-  wire.write(requestHeadForOrigin(head, { via: name }))
+  wire.write(requestHeadForOrigin(head, { via: name, toParent: origin.isParent, keepAlive: origin.key !== null }))
   const upload = new BodyRelay(client, wire, {
     framing: head.framing,
     chunked: head.framing.kind === 'chunked',
@@ -136,7 +154,7 @@ async function finalHead({ client, head, context }: Forwarding, wire: Wire): Pro
   for (let interim = 0; interim <= MAX_INTERIM_ANSWERS; interim++) {
     const text = await readHead(wire, {
       maxBytes: limits.headBytes,
-      mayBegin: isH,
+      mayBegin: isAnswer,
       tooLarge: 'ERR_RESPONSE_TOO_LARGE',
       malformed: 'ERR_RESPONSE',
       incomplete: 'ERR_RESPONSE_INCOMPLETE',
@@ -173,7 +191,8 @@ async function bringBack(
     malformed: 'ERR_RESPONSE',
   })
   await download.done
-  if (answer.keepAlive && framing.kind !== 'close' && upload.complete) context.pool.give(key, wire)
+  const isReusable = answer.keepAlive && framing.kind !== 'close' && upload.complete
+  if (isReusable && key !== null) context.pool.give(key, wire)
   else wire.destroy()
   return keepAlive ? 'keep' : 'close'
 }

@@ -15,6 +15,9 @@ export interface HeadReaderOptions {
   readonly deadline?: { readonly ms: number; readonly from: 'now' | 'first-byte'; readonly late: FailureCode }
 }
 
+/** Every answer begins with HTTP. */
+export const isAnswer = (byte: number): boolean => byte === 0x48
+
 /** The head as latin1 text, its empty line included; null when the other side ended before the first byte. */
 export function readHead(wire: Wire, options: HeadReaderOptions): Promise<string | null> {
   return new Promise((resolve, reject) => wire.attach(new HeadReader(wire, options, resolve, reject)))

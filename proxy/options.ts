@@ -28,6 +28,13 @@ export interface Limits {
   readonly drainMs: number
 }
 
+/** Exempt from the guard; resolves names itself. */
+export interface ParentProxy {
+  /** A name, or the text of an address. */
+  readonly host: string
+  readonly port: number
+}
+
 export interface ProxyLog {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
@@ -46,6 +53,8 @@ export interface ProxyOptions {
     /** Ports that CONNECT may open, as inclusive pairs. */
     readonly connectPorts: readonly (readonly [number, number])[]
   }
+  /** The next proxies, tried in order; empty: every request goes straight to its origin. */
+  readonly parents: readonly ParentProxy[]
   /** Resolve a refused name for the record; never connect. */
   readonly resolveDenied: boolean
   /** The policy in force. An exchange asks once and keeps what it was given. */

@@ -63,7 +63,7 @@ export class OwnPages {
 
 function describe(source: Source | undefined): object {
   if (source === undefined) throw new Error('a request reached the own pages without its source')
-  return { ip: source.address.text, port: source.port, learnt: source.learnt, path: source.path }
+  return { ip: source.address.text, port: source.port, learnt: source.learnt, path: source.path, known: source.known }
 }
 
 function fail(response: ServerResponse<IncomingMessage> | Socket): void {

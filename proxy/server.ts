@@ -12,7 +12,8 @@ import type { ListenerOptions, ProxyOptions } from './options.ts'
 import { OwnPages } from './own.ts'
 import { Pool } from './pool.ts'
 import { createResolver } from './resolve.ts'
-import { sourceOfSocket } from './source.ts'
+import { createSourceReader, type Source, type SourceReader } from './source.ts'
+import { Suspects } from './suspect.ts'
 import { Wire } from './wire.ts'
 
 /** How often the bytes of open tunnels are counted: a meeting lasts hours, and its bytes are not to come all at its end. */
@@ -55,6 +56,7 @@ class ProxyServer implements Proxy {
       resolver: createResolver({ dnsMs: limits.dnsMs, observer, lookup }),
       tunnels: new Tunnels(),
       ownPages: new OwnPages(options),
+      suspects: new Suspects(options),
       draining: () => this.#drain !== null,
     }
   }
@@ -70,7 +72,10 @@ class ProxyServer implements Proxy {
       for (const server of this.#servers) server.close()
       throw error
     }
-    this.#sampler = setInterval(() => this.#context.tunnels.sample(this.#options.observer), SAMPLE_MS)
+    this.#sampler = setInterval(() => {
+      this.#context.tunnels.sample(this.#options.observer)
+      this.#context.suspects.refresh()
+    }, SAMPLE_MS)
     return this.#addresses
   }
 
@@ -98,9 +103,17 @@ class ProxyServer implements Proxy {
     this.#context.tunnels.sample(this.#options.observer)
   }
 
-  async #open({ host, port, tls }: ListenerOptions): Promise<Server> {
-    const accept = (socket: Socket) => this.#accept(socket)
-    const server = tls === null ? createServer(SOCKETS, accept) : this.#tlsServer(tls, accept)
+  async #open(listener: ListenerOptions): Promise<Server> {
+    const { host, port, tls, clientAddress } = listener
+    const { suspects } = this.#context
+    const sources = createSourceReader(listener, { headMs: this.#options.limits.headMs, suspects })
+    const accept = (socket: Socket, source: Source | null = null) => this.#accept(socket, sources, source)
+    const server =
+      tls === null
+        ? createServer(SOCKETS, (socket) => accept(socket))
+        : clientAddress === 'proxy-protocol'
+          ? this.#balancedTlsServer(tls, sources, accept)
+          : this.#tlsServer(tls, (socket) => accept(socket))
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
       server.listen({ host, port, backlog: 4096 }, () => {
@@ -128,9 +141,39 @@ class ProxyServer implements Proxy {
     return server
   }
 
-  #accept(socket: Socket): void {
-    const source = sourceOfSocket(socket)
-    if (source === null || this.#drain !== null) {
+  /** The PROXY header stands before the handshake. */
+  #balancedTlsServer(
+    tls: NonNullable<ListenerOptions['tls']>,
+    sources: SourceReader,
+    accept: (socket: Socket, source: Source) => void,
+  ): Server {
+    const found = new Map<string, Source>()
+    const keyOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`
+    const secured = this.#tlsServer(tls, (socket) => {
+      const source = found.get(keyOf(socket))
+      if (source === undefined) socket.destroy()
+      else accept(socket, source)
+    })
+    const server = createServer(SOCKETS, async (socket) => {
+      const wire = Wire.accepted(socket)
+      const source = await sources.identify(wire)
+      if (source === null || wire.closed) return wire.destroy()
+      const key = keyOf(socket)
+      found.set(key, source)
+      socket.once('close', () => found.delete(key))
+      const pending = wire.takePending()
+      socket.removeAllListeners('data')
+      socket.pause() // a flowing stream would give what is put back to nobody
+      if (pending !== null) socket.unshift(pending)
+      secured.emit('connection', socket)
+    })
+    server.maxConnections = this.#options.limits.connections
+    server.on('drop', () => this.#options.observer.limitReached('connections'))
+    return server
+  }
+
+  #accept(socket: Socket, sources: SourceReader, source: Source | null): void {
+    if (this.#drain !== null) {
       socket.on('error', () => {})
       socket.destroy()
       return
@@ -140,7 +183,7 @@ class ProxyServer implements Proxy {
       this.#turnAway(wire)
       return
     }
-    void this.#care(new Connection(wire, source, this.#context), socket)
+    void this.#care(new Connection(wire, sources, source, this.#context), socket)
   }
 
   /** Until the socket is gone and the last exchange has ended, which may be the later one. */

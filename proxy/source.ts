@@ -4,13 +4,14 @@
  */
 import type { Socket } from 'node:net'
 import { parseAddress } from '../rules/address.ts'
+import type { SuspectReason } from '../rules/events.ts'
 import type { Address } from '../rules/model.ts'
 import { buildPrefixTable } from '../rules/prefix-table.ts'
 import { isForwardedField, walkForwarded } from './forwarded.ts'
 import type { RequestHead } from './http/request.ts'
 import type { ListenerOptions } from './options.ts'
 import { MAX_PROXY_HEADER_BYTES, parseProxyHeader, type Told } from './proxy-protocol.ts'
-import type { SuspectReason, Suspects } from './suspect.ts'
+import type { Suspects } from './suspect.ts'
 import type { Consumer, Wire } from './wire.ts'
 
 export interface Source {

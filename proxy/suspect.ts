@@ -5,13 +5,13 @@
 import { readFileSync } from 'node:fs'
 import { endianness } from 'node:os'
 import { addressFromBytes } from '../rules/address.ts'
-import type { Observer } from '../rules/events.ts'
+import type { Observer, SuspectReason } from '../rules/events.ts'
 import type { Address } from '../rules/model.ts'
 import { buildPrefixTable, type PrefixTable } from '../rules/prefix-table.ts'
 import type { ListenerOptions, ProxyLog } from './options.ts'
 
-/** All values of `reason` in `client_address_suspect_total`, each with what the operator is told. */
-const SIGNS = {
+/** What the operator is told of each. */
+const SIGNS: Readonly<Record<SuspectReason, string>> = {
   gateway:
     "clients arrive with the address of this machine's own default gateway: something rewrites their addresses (Docker, MASQUERADE); they count as unknown",
   own_address:
@@ -29,12 +29,7 @@ const SIGNS = {
   proxy_header:
     'a client sends a PROXY header to a listener that does not take one; set client_address: proxy-protocol there if it is a balancer',
   forwarded_header: 'clients that are not trusted send X-Forwarded-For or Forwarded; the fields are ignored',
-} as const
-
-export type SuspectReason = keyof typeof SIGNS
-
-/** Closed: labels are made of it. */
-export const SUSPECT_REASONS = Object.keys(SIGNS) as readonly SuspectReason[] // the keys are the table's own
+}
 
 const WARN_AGAIN_MS = 3_600_000
 /** Enough connections to speak of a share. */

@@ -61,8 +61,8 @@ function strictest(policy: Policy, seat: Seat, evidence: Evidence, matches: read
 }
 
 /** Where the client sits: in the segment of its longest prefix, or nowhere known. */
-export function seatOf(policy: Policy, source: Address): Seat {
-  return policy.seats.lookup(source) ?? policy.unknownSeat
+export function seatOf(policy: Policy, source: Address | null): Seat {
+  return (source === null ? undefined : policy.seats.lookup(source)) ?? policy.unknownSeat
 }
 
 /** Whether `x` is stricter than `y`. */

@@ -76,6 +76,22 @@ export const LIMITS = [
 ] as const
 export type Limit = (typeof LIMITS)[number]
 
+/** What a listener can find odd about a client's address; `proxy/suspect.ts` says what each means. */
+export const SUSPECT_REASONS = [
+  'gateway',
+  'own_address',
+  'balancer',
+  'share',
+  'untrusted',
+  'missing',
+  'malformed',
+  'timeout',
+  'conflict',
+  'proxy_header',
+  'forwarded_header',
+] as const
+export type SuspectReason = (typeof SUSPECT_REASONS)[number]
+
 /** What `proxy/` reports as it goes. `metrics/` implements it. */
 export interface Observer {
   ended(end: ExchangeEnd): void
@@ -86,7 +102,7 @@ export interface Observer {
   /** `sent` towards the origin, `received` from it. */
   tunnelBytes(direction: 'sent' | 'received', bytes: number): void
   limitReached(limit: Limit): void
-  clientSuspect(reason: string): void
+  clientSuspect(reason: SuspectReason): void
 }
 
 /** What an exchange puts on the record (contract, section 4). */

@@ -163,7 +163,8 @@ export interface RuleFile {
 
 /** All that is known of a request, the time included. It only grows. Names are canonical. */
 export interface Evidence {
-  readonly source: Address
+  /** null: not known. Such a client is in no segment, and no exception for prefixes is for it. */
+  readonly source: Address | null
   /** Milliseconds since 1970. */
   readonly at: number
   /** The name asked for; null when a bare address was. */

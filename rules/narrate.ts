@@ -14,9 +14,13 @@ export type Trace = (step: string) => void
 
 const SPOKEN: Readonly<Record<EvidenceKind, string>> = { host: '', address: '', sni: 'SNI ', 'http-host': 'HTTP Host ' }
 
-export function narrateClient({ segment, prefix }: Seat, source: Address, tell: Trace): void {
-  if (prefix === null) tell(`${source.text} is in no segment: unknown`)
+export function narrateClient({ segment, prefix }: Seat, source: Address | null, tell: Trace): void {
+  if (prefix === null || source === null) tell(`${textOf(source)} is in no segment: unknown`)
   else tell(`${source.text} is in segment ${segment.id} (${segment.medium}) by ${prefix}`)
+}
+
+function textOf(source: Address | null): string {
+  return source?.text ?? 'the client'
 }
 
 export function narrateMatch(kind: EvidenceKind, value: string | null, named: Named | undefined, tell: Trace): void {
@@ -33,7 +37,7 @@ export function narrateRules(
   policy: Policy,
   seat: Seat,
   service: Service,
-  source: Address,
+  source: Address | null,
   at: number,
   tell: Trace,
 ): void {
@@ -122,12 +126,18 @@ function factsInWords(
   return facts.join(', ')
 }
 
-function liftInWords(exception: Exception, rule: string, { segment }: Seat, source: Address, at: number): string {
+function liftInWords(
+  exception: Exception,
+  rule: string,
+  { segment }: Seat,
+  source: Address | null,
+  at: number,
+): string {
   const { id, startsAt, expiresAt, from } = exception.entry
   const start = `exception ${id}:`
   if (!isFor(exception, segment.id, source)) {
     const scope = from === null ? [...(exception.segments ?? [])] : from.map(({ text }) => text)
-    const who = from === null ? `segment ${segment.id}` : source.text
+    const who = from === null ? `segment ${segment.id}` : textOf(source)
     return `${start} ${who} is not in ${listed(scope, 'or')} → does not lift ${rule}`
   }
   if (isInForce(exception, at)) return `${start} in force until ${instantInWords(expiresAt)} → lifts ${rule}`

@@ -15,8 +15,8 @@ const SEGMENTS: Readonly<Record<string, Segment>> = {
 const UNKNOWN: Segment = { id: 'unknown', medium: 'unknown', shared: false }
 
 /** Zoom is blocked for all, strangers are refused. */
-function judge(ip: string, { host }: { readonly host: string }): Verdict {
-  const segment = SEGMENTS[ip] ?? UNKNOWN
+function judge(ip: string | null, { host }: { readonly host: string }): Verdict {
+  const segment = SEGMENTS[ip ?? ''] ?? UNKNOWN
   const isZoom = host === 'zoom.us'
   const action: VerdictAction = segment === UNKNOWN ? 'refuse' : isZoom ? 'block' : 'allow'
   return {
@@ -86,7 +86,7 @@ function get(path: string, headers: Record<string, string>): Promise<Got> {
   return promise
 }
 
-const client = (ip: string) => JSON.stringify({ ip, port: 51234, learnt: 'socket', path: [] })
+const client = (ip: string) => JSON.stringify({ ip, port: 51234, learnt: 'socket', path: [], known: true })
 const visit = (ip: string, path: string, headers: Record<string, string> = {}) =>
   get(path, { 'landline-token': TOKEN, 'landline-client': client(ip), ...headers })
 

@@ -40,6 +40,7 @@ export interface HarnessOptions {
   readonly connectPorts?: readonly (readonly [number, number])[]
   /** Runs before a record is kept and its reference given. */
   readonly recording?: (event: TrafficEvent) => Promise<void>
+  readonly parents?: ProxyOptions['parents']
   readonly resolveDenied?: boolean
 }
 
@@ -166,6 +167,7 @@ function fixedOptions(given: HarnessOptions): Omit<ProxyOptions, 'policy' | 'rec
       allow: (given.allow ?? ['127.0.0.0/8', '::1/128']).map(prefix),
       connectPorts: given.connectPorts ?? [[1, 65_535]],
     },
+    parents: given.parents ?? [],
     resolveDenied: given.resolveDenied ?? false,
     now: () => Date.now(),
     newId: () => `exchange-${++ids}`,

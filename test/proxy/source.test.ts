@@ -6,9 +6,10 @@ import t from 'tap'
 import { parseRequestHead } from '../../proxy/http/request.ts'
 import type { ListenerOptions } from '../../proxy/options.ts'
 import { beginsWithProxyHeader, createSourceReader, type Source } from '../../proxy/source.ts'
-import { type RouteTables, SUSPECT_REASONS, Suspects } from '../../proxy/suspect.ts'
+import { type RouteTables, Suspects } from '../../proxy/suspect.ts'
 import { type Consumer, Wire } from '../../proxy/wire.ts'
 import { parseAddress, parsePrefix } from '../../rules/address.ts'
+import { SUSPECT_REASONS } from '../../rules/events.ts'
 
 const NO_ROUTES: RouteTables = { ipv4: '', ipv6: '' }
 const V2_LOCAL = Buffer.from('0d0a0d0a000d0a515549540a20000000', 'hex')

@@ -138,7 +138,8 @@ export function asking(source: Evidence['source'], host: string | null, at: numb
 
 /** `action rule exception` for a request for `service`.example, by reading the contract aloud. */
 export function slowly(file: RuleFile, { source, at }: Evidence, service: string): string {
-  const inside = (list: readonly Prefix[]) => list.filter((candidate) => prefixContains(candidate, source))
+  const inside = (list: readonly Prefix[]) =>
+    list.filter((candidate) => source !== null && prefixContains(candidate, source))
   const seats = file.segments.flatMap(({ id, medium, prefixes }) =>
     inside(prefixes).map(({ length }) => ({ id, medium, length })),
   )
