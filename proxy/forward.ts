@@ -182,6 +182,7 @@ async function bringBack(
   // An answer that came before the request was whole ends the connection: the rest of the request has no reader.
   const keepAlive = head.keepAlive && upload.complete && !context.draining() && body !== 'close'
   const { name, now } = context.options
+  client.socket.cork() // the head leaves together with what has come of the body
   client.write(responseHeadForClient(answer, { via: name, minor, keepAlive, date: httpDate(now()) }))
   exchange.answered()
   const download = new BodyRelay(wire, client, {
@@ -190,6 +191,7 @@ async function bringBack(
     incomplete: 'ERR_RESPONSE_INCOMPLETE',
     malformed: 'ERR_RESPONSE',
   })
+  client.socket.uncork()
   await download.done
   const isReusable = answer.keepAlive && framing.kind !== 'close' && upload.complete
   if (isReusable && key !== null) context.pool.give(key, wire)
