@@ -114,7 +114,7 @@ function answer(
     `Content-Type: ${html ? 'text/html' : 'text/plain'}; charset=utf-8`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Cache-Control: no-store',
-    ...(status === 405 ? ['Allow: GET, HEAD'] : []),
+    ...(status === 405 ? ['Allow: GET, HEAD, OPTIONS'] : []),
     ...(html ? [`Content-Security-Policy: ${PAGE_POLICY}`] : []),
     'X-Content-Type-Options: nosniff',
     'Vary: Accept, Accept-Language',

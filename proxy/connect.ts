@@ -4,7 +4,6 @@ import type { Context } from './context.ts'
 import type { Exchange } from './exchange.ts'
 import { ProxyError } from './failures.ts'
 import type { RequestHead } from './http/request.ts'
-import type { RequestTarget } from './http/request-target.ts'
 import { peekOpening } from './opening.ts'
 import { settleForParent, tunnelByParent } from './parent.ts'
 import { addressesOf, dialJudged, settleDenied } from './route.ts'
@@ -14,12 +13,8 @@ import type { Wire } from './wire.ts'
 const ESTABLISHED = 'HTTP/1.1 200 Connection Established\r\n\r\n'
 
 /** Returns when the tunnel has ended; false: denied before the 200, nothing was answered. */
-export async function connect(
-  client: Wire,
-  { target }: RequestHead,
-  exchange: Exchange,
-  context: Context,
-): Promise<boolean> {
+export async function connect(client: Wire, head: RequestHead, exchange: Exchange, context: Context): Promise<boolean> {
+  const { target } = head
   if (target.form !== 'authority') throw new ProxyError('ERR_REQUEST')
   if (target.host === context.options.ownHost) throw new ProxyError('ERR_OWN_TUNNEL')
   const { host, address, port } = target
@@ -29,7 +24,7 @@ export async function connect(
   }
   await requireOpenPort(exchange, context)
   return withPlace(exchange, context, async () => {
-    const origin = await dialTarget(target, exchange, context)
+    const origin = await dialTarget(head, exchange, context)
     if (origin === null) return false
     if (client.closed) {
       origin.destroy()
@@ -43,10 +38,11 @@ export async function connect(
 }
 
 /** A connection to the target, straight or by a parent; null: the verdict turned with an address. */
-async function dialTarget(target: RequestTarget, exchange: Exchange, context: Context): Promise<Wire | null> {
+async function dialTarget(head: RequestHead, exchange: Exchange, context: Context): Promise<Wire | null> {
+  const { target } = head
   if (context.options.parents.length > 0) {
     await settleForParent(target, exchange, context)
-    return tunnelByParent(target, context)
+    return tunnelByParent(head, context)
   }
   const addresses = await addressesOf(target, exchange, context)
   return (await dialJudged(addresses, target.port, exchange, context))?.wire ?? null
@@ -116,6 +112,6 @@ async function requireOpenPort(exchange: Exchange, { options }: Context): Promis
   const { port } = exchange.evidence
   if (options.origins.connectPorts.some(([first, last]) => port >= first && port <= last)) return
   if (portIsOpenFor(exchange.policy, exchange.evidence)) return
-  await exchange.recordRefusal(`CONNECT to port ${port}, which is not listed`)
+  await exchange.recordRefusal('CONNECT to a port that is not listed')
   throw new ProxyError('ERR_PORT')
 }

@@ -1,6 +1,6 @@
 /** One client's connection: requests one after the other, each an exchange of its own, until one of the sides has enough. */
 import type { ExchangeKind } from '../rules/events.ts'
-import { type AnswerOptions, denialAnswer, failureAnswer } from './answers.ts'
+import { type AnswerOptions, denialAnswer, failureAnswer, finalRecipientAnswer } from './answers.ts'
 import { connect } from './connect.ts'
 import type { Context } from './context.ts'
 import { Exchange } from './exchange.ts'
@@ -8,7 +8,7 @@ import { ProxyError } from './failures.ts'
 import { forward } from './forward.ts'
 import { readHead } from './head-reader.ts'
 import { CR, is, TCHAR } from './http/chars.ts'
-import { parseRequestHead, type RequestHead } from './http/request.ts'
+import { judgeRequestLine, parseRequestHead, type RequestHead } from './http/request.ts'
 import { hasLoop } from './http/via.ts'
 import { linger } from './linger.ts'
 import type { Source, SourceReader } from './source.ts'
@@ -91,6 +91,13 @@ export class Connection {
     const { wire } = this
     const { name, ownHost } = this.#context.options
     if (exchange.kind === 'own') {
+      if (!(await mayRead(head, exchange, ownHost))) return this.#deny(head, exchange)
+      if (head.method === 'OPTIONS' || head.maxForwards === 0) {
+        wire.write(finalRecipientAnswer(head, this.#context.options))
+        exchange.answered()
+        this.#end()
+        return false
+      }
       this.#context.ownPages.take(wire, head, exchange.source, ownHost)
       exchange.answered()
       return false
@@ -119,10 +126,10 @@ export class Connection {
     return keepAlive
   }
 
-  /** Failures that are the proxy's own fault are for its operator; the others are counted, not logged. */
+  /** What nobody foresaw is for the operator, with its cause; the others are counted, and told by whoever knows more. */
   #fail(failure: ProxyError, head: RequestHead | null, exchange: Exchange): void {
     exchange.failed(failure)
-    if (failure.failure.outcome === 'proxy_error')
+    if (failure.code === 'ERR_INTERNAL')
       this.#context.options.log.error({ code: failure.code, err: failure.cause }, failure.message)
     if (exchange.hasAnswered) {
       // All that is left to say is that the answer is not whole.
@@ -141,17 +148,27 @@ export class Connection {
     const text = await readHead(this.wire, {
       maxBytes: headBytes,
       mayBegin: (byte) => byte === CR || is(byte, TCHAR),
+      judgeLine: (text) => {
+        const judged = judgeRequestLine(text, headBytes)
+        if (typeof judged !== 'string') this.#noteProxyHeader(text, learnt)
+        return judged
+      },
       tooLarge: 'ERR_HEAD_TOO_LARGE',
       malformed: 'ERR_REQUEST',
       incomplete: 'ERR_REQUEST_INCOMPLETE',
       deadline: { ms: headMs, from: this.#isFirst ? 'now' : 'first-byte', late: 'ERR_HEAD_TIMEOUT' },
     })
     if (text === null) return null
-    const head = parseRequestHead(text, { headBytes })
+    const head = parseRequestHead(text, { headBytes, hostMismatch: 'replace' })
     if (!('refused' in head)) return head
+    this.#noteProxyHeader(text, learnt)
+    throw new ProxyError('ERR_REQUEST', head)
+  }
+
+  /** What is refused may be the header of a balancer, where none is taken. */
+  #noteProxyHeader(text: string, learnt: Source['learnt']): void {
     if (this.#isFirst && learnt !== 'proxy-protocol' && beginsWithProxyHeader(text))
       this.#context.suspects.note('proxy_header')
-    throw new ProxyError('ERR_REQUEST', head)
   }
 
   /** A head that is none never becomes an exchange with a verdict. */
@@ -177,6 +194,16 @@ export class Connection {
 
 function failureOf(error: unknown): ProxyError {
   return error instanceof ProxyError ? error : new ProxyError('ERR_INTERNAL', { cause: error })
+}
+
+/** The own pages that also a client may read who is in no segment where such are refused. */
+const OPEN_PAGES: ReadonlySet<string> = new Set(['/whoami', '/proxy.pac'])
+
+async function mayRead({ target }: RequestHead, exchange: Exchange, ownHost: string): Promise<boolean> {
+  const [path = ''] = target.path.split('?', 1)
+  if (OPEN_PAGES.has(path) || exchange.judge({ host: ownHost, port: 80 })) return true
+  await exchange.settle()
+  return false
 }
 
 function kindOf({ target, upgrade }: RequestHead, ownHost: string): ExchangeKind {

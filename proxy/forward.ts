@@ -8,7 +8,7 @@ import type { Exchange } from './exchange.ts'
 import { ProxyError } from './failures.ts'
 import { isAnswer, readHead } from './head-reader.ts'
 import type { RequestHead } from './http/request.ts'
-import { parseResponseHead, type ResponseHead } from './http/response.ts'
+import { judgeStatusLine, parseResponseHead, type ResponseHead } from './http/response.ts'
 import { clientFraming, requestHeadForOrigin, responseHeadForClient } from './http/serialise.ts'
 import { dialParent, settleForParent } from './parent.ts'
 import { addressesOf, dialJudged, permit, settleDenied } from './route.ts'
@@ -155,6 +155,7 @@ async function finalHead({ client, head, context }: Forwarding, wire: Wire): Pro
     const text = await readHead(wire, {
       maxBytes: limits.headBytes,
       mayBegin: isAnswer,
+      judgeLine: judgeStatusLine,
       tooLarge: 'ERR_RESPONSE_TOO_LARGE',
       malformed: 'ERR_RESPONSE',
       incomplete: 'ERR_RESPONSE_INCOMPLETE',

@@ -49,6 +49,10 @@ export interface GuardOptions {
   readonly own: () => readonly { readonly address: string; readonly port: number }[]
 }
 
+// Records of refusals name no destination but a conferencing one, so these do not either.
+const IS_OURSELVES = 'The destination is this proxy itself'
+const IS_GUARDED = 'The destination lies in a guarded range of addresses'
+
 /** Whatever is allowed, the proxy's own listeners are not: a tunnel to itself would be judged as coming from itself. */
 export function createGuard({ allow, own }: GuardOptions): Guard {
   const table = buildPrefixTable<string | null>([
@@ -58,15 +62,12 @@ export function createGuard({ allow, own }: GuardOptions): Guard {
   const single = (address: Address) => table.lookup(address) ?? null
   return {
     refusal(address, port) {
-      if (own().some((listener) => listener.port === port && isAt(listener.address, address)))
-        return `${address.text} port ${port} is this proxy itself`
+      if (own().some((listener) => listener.port === port && isAt(listener.address, address))) return IS_OURSELVES
       const guarded = single(address)
       const embedded = embeddedAddress(address)
-      if (embedded === null) return guarded === null ? null : `${address.text} is in the guarded range ${guarded}`
-      const inner = single(embedded)
-      if (inner !== null) return `${address.text} embeds ${embedded.text}, which is in the guarded range ${inner}`
+      if (embedded !== null && single(embedded) !== null) return IS_GUARDED
       // NAT64's well-known prefix is the way to public IPv4 in an IPv6-only network; the other embeddings are not in use.
-      return guarded === null || isNat64(address) ? null : `${address.text} is in the guarded range ${guarded}`
+      return guarded === null || isNat64(address) ? null : IS_GUARDED
     },
   }
 }

@@ -1,12 +1,16 @@
 /** The next head on a wire: bytes up to its empty line, bounded, refused as soon as no head can come of them. */
 import { type FailureCode, ProxyError } from './failures.ts'
+import { LF } from './http/chars.ts'
 import { BROKEN, findHeadEnd, INCOMPLETE } from './http/head-end.ts'
+import type { Refusal } from './http/refusal.ts'
 import type { Consumer, Wire } from './wire.ts'
 
 export interface HeadReaderOptions {
   readonly maxBytes: number
   /** Whether a head may begin with this byte: what another protocol says is not waited for. */
   readonly mayBegin: (byte: number) => boolean
+  /** What the first line of a head says before the head is whole; why none can come of it makes it malformed. */
+  readonly judgeLine?: (text: string) => Refusal | 'fine' | 'more'
   readonly tooLarge: FailureCode
   readonly malformed: FailureCode
   /** The other side broke off in the middle of a head. */
@@ -14,6 +18,9 @@ export interface HeadReaderOptions {
   /** When the head must be whole, and what it means when it is not; counted from now, or from its first byte. */
   readonly deadline?: { readonly ms: number; readonly from: 'now' | 'first-byte'; readonly late: FailureCode }
 }
+
+/** More than a first line may have. */
+const LONG_LINE_BYTES = 32_768
 
 /** Every answer begins with HTTP. */
 export const isAnswer = (byte: number): boolean => byte === 0x48
@@ -31,6 +38,8 @@ class HeadReader implements Consumer {
   /** What came in earlier chunks; grows by doubling, so that a head in single bytes costs no more than its length. */
   #kept: Buffer | null = null
   #length = 0
+  /** The first line has been judged, and may stand. */
+  #isLineFine = false
   #timer: NodeJS.Timeout | undefined
 
   constructor(
@@ -53,8 +62,10 @@ class HeadReader implements Consumer {
     if (before === 0 && !this.#options.mayBegin(chunk[0] ?? 0)) return this.#fail(this.#options.malformed, chunk.length)
     const end = findHeadEnd(bytes, Math.max(before - 3, 0))
     if (end === BROKEN) return this.#fail(this.#options.malformed, chunk.length)
-    if ((end === INCOMPLETE ? length : end) > this.#options.maxBytes)
-      return this.#fail(this.#options.tooLarge, chunk.length)
+    const isTooLarge = (end === INCOMPLETE ? length : end) > this.#options.maxBytes
+    const refusal = isTooLarge || end === INCOMPLETE ? this.#judgeLine(bytes, before) : null
+    if (refusal !== null) return this.#fail(this.#options.malformed, chunk.length, refusal)
+    if (isTooLarge) return this.#fail(this.#options.tooLarge, chunk.length)
     if (end === INCOMPLETE) {
       if (before === 0) {
         this.#append(chunk)
@@ -93,9 +104,20 @@ class HeadReader implements Consumer {
     return kept.subarray(0, needed)
   }
 
-  #fail(code: FailureCode, taken: number): number {
+  /** Looked at when a line may have ended, or when it is long: not with every byte. */
+  #judgeLine(bytes: Buffer, before: number): Refusal | null {
+    const { judgeLine } = this.#options
+    if (this.#isLineFine || judgeLine === undefined) return null
+    if (before > 0 && bytes.length < LONG_LINE_BYTES && bytes.indexOf(LF, before) < 0) return null
+    const judged = judgeLine(bytes.toString('latin1', 0, LONG_LINE_BYTES))
+    if (typeof judged !== 'string') return judged
+    this.#isLineFine = judged === 'fine'
+    return null
+  }
+
+  #fail(code: FailureCode, taken: number, why: Partial<Refusal> = {}): number {
     this.#settle()
-    this.#reject(new ProxyError(code))
+    this.#reject(new ProxyError(code, why))
     return taken
   }
 

@@ -17,12 +17,17 @@ export type Hello =
 
 const MALFORMED: Hello = { state: 'malformed' }
 
+const CHANGE_CIPHER_SPEC = 20
 const ALERT = 21
 const HANDSHAKE = 22
+const APPLICATION_DATA = 23
+const HEARTBEAT = 24
 const CLIENT_HELLO = 1
 const SERVER_NAME = 0
 const HOST_NAME = 0
 const ENCRYPTED_CLIENT_HELLO = 0xfe0d
+/** In every record's version since SSL 3.0. */
+export const TLS_MAJOR_VERSION = 3
 /** RFC 8446 §5.1. */
 const MAX_RECORD_BYTES = 16_384
 const MAX_ALERTS = 4
@@ -33,6 +38,11 @@ export const MAX_HELLO_BYTES = 65_536
 /** Whether a stream that begins with this byte is TLS. */
 export function isTls(firstByte: number): boolean {
   return firstByte === HANDSHAKE || firstByte === ALERT
+}
+
+/** Whether it may be a record that comes only after a ClientHello (RFC 8446 §5.1), but that a lenient server might skip before one. */
+export function isTlsOutOfOrder(firstByte: number): boolean {
+  return firstByte === CHANGE_CIPHER_SPEC || firstByte === APPLICATION_DATA || firstByte === HEARTBEAT
 }
 
 /** All bytes so far, from the first one of the stream. */
@@ -54,7 +64,7 @@ function handshakeMessage(bytes: Buffer): Buffer | number | 'malformed' {
   for (let at = 0; at < bytes.length; ) {
     const type = bytes[at]
     if (type !== HANDSHAKE && (type !== ALERT || length > 0 || ++alerts > MAX_ALERTS)) return 'malformed'
-    if (at + 1 < bytes.length && bytes[at + 1] !== 3) return 'malformed'
+    if (at + 1 < bytes.length && bytes[at + 1] !== TLS_MAJOR_VERSION) return 'malformed'
     if (at + RECORD_HEADER_BYTES > bytes.length) return needed(at + RECORD_HEADER_BYTES, bytes, header, length)
     const size = bytes.readUInt16BE(at + 3)
     if (size === 0 || size > MAX_RECORD_BYTES || (type === ALERT && size !== 2)) return 'malformed'

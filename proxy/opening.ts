@@ -5,7 +5,7 @@
  */
 import { canonicalHost } from '../rules/host.ts'
 import { ProxyError } from './failures.ts'
-import { isTls, parseHello } from './hello.ts'
+import { isTls, isTlsOutOfOrder, parseHello, TLS_MAJOR_VERSION } from './hello.ts'
 import type { Consumer, Wire } from './wire.ts'
 
 export interface Opening {
@@ -29,13 +29,19 @@ export function readOpening(bytes: Buffer): Omit<Opening, 'held'> | number | 'ma
     if (name === 'malformed') return 'malformed'
     return { protocol: 'tls', serverName: name, httpHost: null, ech: hello.ech }
   }
+  if (isTlsOutOfOrder(bytes[0] ?? 0)) {
+    if (bytes.length < 2) return 2
+    if (bytes[1] === TLS_MAJOR_VERSION) return 'malformed'
+  }
   return readPlain(bytes)
 }
 
 const OTHER = { protocol: 'other', serverName: null, httpHost: null, ech: false } as const
 /** A method is a word of capitals, as all registered ones are; so few bytes tell HTTP from another protocol. */
 const MAY_BE_METHOD = /^[A-Z][A-Z-]{0,30}$/
-const REQUEST_LINE = /^[A-Z][A-Z-]{0,30} (\S+) HTTP\/1\.[0-9]$/
+const REQUEST_LINE = /^([A-Z][A-Z-]{0,30}) (\S+) HTTP\/1\.[0-9]$/
+/** RFC 9113 §3.4. HTTP/2 names its host compressed, and some clients wait for the server before they name it: another protocol. */
+const HTTP2_PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 /** No request that we would pass on, but one that some origins take for one. */
 const CROOKED_REQUEST_LINE = /^[A-Z-]+[ \t].*[ \t]HTTP\/\d/i
 /** What hardly any other protocol begins with. */
@@ -51,12 +57,18 @@ function readPlain(bytes: Buffer): Omit<Opening, 'held'> | number | 'malformed' 
     const word = text.slice(0, 32).split(' ', 1)[0] ?? ''
     return MAY_BE_METHOD.test(word) && text.length <= MAX_REQUEST_LINE ? bytes.length + 1 : OTHER
   }
+  if (text.startsWith(HTTP2_PREFACE)) return OTHER
+  if (HTTP2_PREFACE.startsWith(text)) return bytes.length + HTTP2_PREFACE.length - text.length
   const first = text.slice(0, lineEnd).replace(/\r$/, '')
   const line = REQUEST_LINE.exec(first)
   if (line === null) return CROOKED_REQUEST_LINE.test(first) ? 'malformed' : OTHER
   const end = /\r?\n\r?\n/.exec(text)
   if (end === null) return bytes.length >= MAX_HEAD ? 'malformed' : bytes.length + 1
-  return hostOf(line[1] ?? '', text.slice(lineEnd + 1, Math.max(lineEnd + 1, end.index)))
+  const [, method = '', target = ''] = line
+  return hostOf(
+    method === 'CONNECT' ? `tunnel://${target}` : target,
+    text.slice(lineEnd + 1, Math.max(lineEnd + 1, end.index)),
+  )
 }
 
 /** Whether what never became whole was HTTP all the same, by its request line or the beginning of one. */
@@ -65,9 +77,9 @@ function isUnfinishedHttp(bytes: Buffer): boolean {
   return text.includes('\n') || METHODS.some((word) => `${word} `.startsWith(text) || text.startsWith(`${word} `))
 }
 
-/** Servers ignore empty lines before a request (RFC 9112 §2.2). */
+/** Servers ignore empty lines before a request (RFC 9112 §2.2), and some ignore blanks. */
 function withoutEmptyLines(text: string): string {
-  return text.replace(/^[\r\n]+/, '')
+  return text.replace(/^[\r\n\t ]+/, '')
 }
 
 /** The Host field, and the authority of an absolute target; both, if both are there, must name the same. */

@@ -26,7 +26,7 @@ export async function addressesOf(
     else because ??= refusal
   }
   if (open.length > 0) return open
-  await exchange.recordRefusal(because ?? 'no address')
+  await exchange.recordRefusal(because ?? 'The destination has no address')
   throw new ProxyError('ERR_PROHIBITED')
 }
 

@@ -2,7 +2,7 @@
  * The chunked coding (RFC 9112 §7.1): read strictly at any cut, written canonically. Chunk extensions are checked and
  * dropped; trailer fields are kept only where they cannot change what the head said.
  */
-import { CR, HTAB, LF, SP } from './chars.ts'
+import { CR, HTAB, is, LF, SP, TEXT } from './chars.ts'
 import { type Field, parseFields } from './fields.ts'
 
 /** Of one chunk's extensions, of all of a body's, and of its trailers. Honest senders use none, or some hundred bytes. */
@@ -38,6 +38,7 @@ export class ChunkedDecoder {
   #trailerText = ''
   /** Of the trailers: nothing but CR has come since the last LF. */
   #isLineStart = true
+  #isAfterCr = false
   #trailers: readonly Field[] = []
 
   get state(): 'more' | 'done' | 'error' {
@@ -103,6 +104,7 @@ export class ChunkedDecoder {
   }
 
   #extend(byte: number): Step {
+    if (!is(byte, TEXT)) return 'error'
     this.#extensions += String.fromCharCode(byte)
     const isBounded = this.#extensions.length <= MAX_EXTENSION_BYTES && ++this.#extensionsTotal <= MAX_EXTENSIONS_BYTES
     return isBounded ? 'extensions' : 'error'
@@ -114,7 +116,10 @@ export class ChunkedDecoder {
     let at = from
     for (; at < chunk.length && this.#step === 'trailers'; at++) {
       const byte = chunk[at]! // at < length
-      if (++length > MAX_TRAILER_BYTES) this.#step = 'error'
+      // CR and LF come together or not at all: what breaks that is not waited on.
+      const isBroken = (byte === LF) !== this.#isAfterCr
+      this.#isAfterCr = byte === CR
+      if (++length > MAX_TRAILER_BYTES || isBroken) this.#step = 'error'
       else if (byte === LF && this.#isLineStart) this.#step = 'done'
       else if (byte !== CR) this.#isLineStart = byte === LF
     }

@@ -36,18 +36,29 @@ const NEVER_NOMINATED: ReadonlySet<string> = new Set([
   'via',
 ])
 
-/** Reads the lines from `from` to the empty line, which must end `text`, into `fields`. Returns what is wrong, or null. */
-export function parseFields(text: string, from: number, maxFields: number, fields: Field[]): FieldFault | null {
+/**
+ * Reads the lines from `from` to the empty line, which must end `text`, into `fields`. Returns what is wrong, or null. White space
+ * before a colon is a fault in a request, and removed from an answer (RFC 9112 §5.1): `ofAnswer`.
+ */
+export function parseFields(
+  text: string,
+  from: number,
+  maxFields: number,
+  fields: Field[],
+  ofAnswer = false,
+): FieldFault | null {
   for (let at = from; ; ) {
     const first = text.charCodeAt(at)
     if (first === CR) return text.charCodeAt(at + 1) === LF && at + 2 === text.length ? null : 'lineEnd'
     if (first === SP || first === HTAB) return 'fold'
     if (fields.length === maxFields) return 'tooManyFields'
     let seen = 0
-    let colon = at
+    let nameEnd = at
     // undefined & TCHAR is 0, so the end of the text ends the loop; likewise below.
-    for (let kinds = CHARS[first]!; kinds & TCHAR; kinds = CHARS[text.charCodeAt(++colon)]!) seen |= kinds
-    if (colon === at || text.charCodeAt(colon) !== COLON) return 'fieldName'
+    for (let kinds = CHARS[first]!; kinds & TCHAR; kinds = CHARS[text.charCodeAt(++nameEnd)]!) seen |= kinds
+    let colon = nameEnd
+    if (ofAnswer) while (isBlank(text.charCodeAt(colon))) colon++
+    if (nameEnd === at || text.charCodeAt(colon) !== COLON) return 'fieldName'
     let start = colon + 1
     while (isBlank(text.charCodeAt(start))) start++
     let cr = start
@@ -55,7 +66,7 @@ export function parseFields(text: string, from: number, maxFields: number, field
     if (text.charCodeAt(cr) !== CR || text.charCodeAt(cr + 1) !== LF) return 'lineEnd'
     let end = cr
     while (end > start && isBlank(text.charCodeAt(end - 1))) end--
-    const name = text.slice(at, colon)
+    const name = text.slice(at, nameEnd)
     const lower = name.toLowerCase()
     if (seen & RARE && LOOKED_ALIKE.has(lower.replace(/[^a-z0-9]/g, '-'))) return 'fieldName'
     fields.push({ name, lower, value: text.slice(start, end) })

@@ -54,28 +54,55 @@ const NO_OPTIONS: readonly string[] = []
 
 /** Reads a whole head, its final empty line included, as latin1 text. One empty line before it is ignored (RFC 9112 §2.2). */
 export function parseRequestHead(text: string, limits: HeadOptions = {}): RequestHead | Refusal {
+  const line = readRequestLine(text, limits.lineBytes ?? LINE_BYTES) ?? BAD_REQUEST.requestLine
+  if ('refused' in line) return line
+  if (text.length > (limits.headBytes ?? HEAD_BYTES)) return BAD_REQUEST.headTooLarge
+  const { method, minor } = line
+  const fields: Field[] = []
+  const fault: FieldFault | null = parseFields(text, line.end, limits.maxFields ?? MAX_FIELDS, fields)
+  if (fault !== null) return BAD_REQUEST[fault]
+  const picked = pick(fields)
+  if (picked.hosts > 1) return BAD_REQUEST.hostRepeated
+  if (picked.host === null && minor === 1) return BAD_REQUEST.hostMissing
+  const host = { value: picked.host, mismatch: limits.hostMismatch ?? 'refuse' }
+  const target = parseTarget(line.target, method, host)
+  return 'refused' in target ? target : finish(method, minor, target, fields, picked)
+}
+
+/**
+ * What the request line of a head that is not whole says already: `fine`, `more` when it is not whole itself, or why no request can
+ * come of it. So nobody waits for the rest of what is refused, and a target that is too long is told from a head that is.
+ */
+export function judgeRequestLine(text: string, headBytes = HEAD_BYTES): Refusal | 'fine' | 'more' {
+  const line = readRequestLine(text, Math.min(headBytes, LINE_BYTES))
+  if (line === null) return 'more'
+  return 'refused' in line ? line : 'fine'
+}
+
+interface RequestLine {
+  readonly method: string
+  readonly minor: 0 | 1
+  readonly target: string
+  /** The index just past it. */
+  readonly end: number
+}
+
+/** Null: its end has not come. */
+function readRequestLine(text: string, lineBytes: number): RequestLine | Refusal | null {
   const start = text.charCodeAt(0) === CR && text.charCodeAt(1) === LF ? 2 : 0
   const lineEnd = text.indexOf('\r\n', start)
-  if (lineEnd - start > (limits.lineBytes ?? LINE_BYTES)) return BAD_REQUEST.lineTooLong
-  if (text.length > (limits.headBytes ?? HEAD_BYTES)) return BAD_REQUEST.headTooLarge
   let methodEnd = start
   while (is(text.charCodeAt(methodEnd), TCHAR)) methodEnd++
+  if ((lineEnd < 0 ? text.length : lineEnd) - start > lineBytes)
+    return methodEnd - start > MAX_METHOD_BYTES ? BAD_REQUEST.method : BAD_REQUEST.lineTooLong
+  if (lineEnd < 0) return null
   const targetEnd = lineEnd - VERSION_BYTES - 1
   if (methodEnd === start || text.charCodeAt(methodEnd) !== SP) return BAD_REQUEST.requestLine
   if (targetEnd <= methodEnd + 1 || text.charCodeAt(targetEnd) !== SP) return BAD_REQUEST.requestLine
   const minor = parseVersion(text.slice(targetEnd + 1, lineEnd))
   if (typeof minor !== 'number') return minor
   if (methodEnd - start > MAX_METHOD_BYTES) return BAD_REQUEST.method
-  const method = text.slice(start, methodEnd)
-  const fields: Field[] = []
-  const fault: FieldFault | null = parseFields(text, lineEnd + 2, limits.maxFields ?? MAX_FIELDS, fields)
-  if (fault !== null) return BAD_REQUEST[fault]
-  const picked = pick(fields)
-  if (picked.hosts > 1) return BAD_REQUEST.hostRepeated
-  if (picked.host === null && minor === 1) return BAD_REQUEST.hostMissing
-  const host = { value: picked.host, mismatch: limits.hostMismatch ?? 'refuse' }
-  const target = parseTarget(text.slice(methodEnd + 1, targetEnd), method, host)
-  return 'refused' in target ? target : finish(method, minor, target, fields, picked)
+  return { method: text.slice(start, methodEnd), minor, target: text.slice(methodEnd + 1, targetEnd), end: lineEnd + 2 }
 }
 
 /** The value of the first field of this (lower-case) name, or null. */

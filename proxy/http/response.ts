@@ -50,19 +50,29 @@ export interface ResponseOptions {
 
 const HEAD_BYTES = 65_536
 const NO_OPTIONS: readonly string[] = []
+const VERSION = 'HTTP/1.'
+/** Up to the reason, which may be left out with the space before it. */
+const STATUS_LINE = /^HTTP\/1\.(\d) ([1-9]\d\d)(?: |(?=\r\n))/
 
 /** Reads a whole head, its final empty line included, as latin1 text. */
 export function parseResponseHead(text: string, asked: Asked, limits: ResponseOptions = {}): ResponseHead | Refusal {
   if (text.length > (limits.headBytes ?? HEAD_BYTES)) return BAD_RESPONSE.headTooLarge
   const lineEnd = text.indexOf('\r\n')
-  const line = /^HTTP\/1\.(\d) ([1-9]\d\d)(?: |$)/.exec(text.slice(0, Math.max(lineEnd, 0)))
-  if (line === null) return BAD_RESPONSE.statusLine
+  const line = STATUS_LINE.exec(text)
+  if (line === null || lineEnd < 0) return BAD_RESPONSE.statusLine
   const reason = text.slice(line[0].length, lineEnd)
   if (!consistsOf(reason, TEXT)) return BAD_RESPONSE.statusLine
   const fields: Field[] = []
-  const fault = parseFields(text, lineEnd + 2, limits.maxFields ?? MAX_FIELDS, fields)
+  const fault = parseFields(text, lineEnd + 2, limits.maxFields ?? MAX_FIELDS, fields, true)
   if (fault !== null) return fault === 'tooManyFields' ? BAD_RESPONSE.tooManyFields : BAD_RESPONSE.fields
   return finish({ minor: line[1] === '0' ? 0 : 1, status: Number(line[2]), reason, fields }, asked)
+}
+
+/** What the status line of a head that is not whole says already; see `judgeRequestLine`. */
+export function judgeStatusLine(text: string): Refusal | 'fine' | 'more' {
+  if (text.slice(0, VERSION.length) !== VERSION.slice(0, text.length)) return BAD_RESPONSE.statusLine
+  if (!text.includes('\r\n')) return 'more'
+  return STATUS_LINE.test(text) ? 'fine' : BAD_RESPONSE.statusLine
 }
 
 type Start = Pick<ResponseHead, 'minor' | 'status' | 'reason' | 'fields'>

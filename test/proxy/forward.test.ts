@@ -515,6 +515,49 @@ t.test('TRACE and OPTIONS that may go no further are answered here, once they ar
   t.equal(origin.count(), 1)
 })
 
+t.test('what cannot become a request or an answer is not waited for', async (t) => {
+  const requests: Record<string, [sent: string, status: string]> = {
+    'a request line of HTTP/0.9': ['GET http://plain.test/\r\n', '400'],
+    'another version': ['GET http://plain.test/ HTTP/2.0\r\nHost: plain.test\r\n', '505'],
+    'a target without end': [`GET http://plain.test/${'x'.repeat(40_000)}`, '414'],
+    'a target beyond all bounds': [request('GET', `http://plain.test/${'x'.repeat(100_000)}`), '414'],
+    'a method without end': ['A'.repeat(100_000), '501'],
+    'a head beyond all bounds': [request('GET', 'http://plain.test/', Array(20_000).fill('A: b')), '431'],
+  }
+  for (const [name, [sent, status]] of Object.entries(requests)) {
+    const text = await proxy.client().send(sent).all()
+    t.match(
+      text,
+      new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*\\r\\nProxy-Status: landline-1; error=http_request_error\\r\\n`),
+      name,
+    )
+  }
+  const origin = await originOf(t, async (socket) => {
+    await headOf(socket)
+    socket.write('HTTP/1.1 2OO OK\r\n')
+  })
+  t.match(
+    await proxy.client().send(request('GET', origin.url)).all(),
+    /^HTTP\/1\.1 502 [\s\S]*error=http_protocol_error/,
+  )
+})
+
+t.test('OPTIONS, and what may go no further, is answered where it was for the proxy itself', async (t) => {
+  const own = 'http://landline.internal/'
+  const cases: readonly [sent: string, wanted: RegExp][] = [
+    [
+      'OPTIONS * HTTP/1.1\r\nHost: landline.internal\r\n\r\n',
+      /^HTTP\/1\.1 200 [\s\S]*\r\nAllow: [\s\S]*\r\nContent-Length: 0\r\n/,
+    ],
+    [request('OPTIONS', own, ['Max-Forwards: 0']), /^HTTP\/1\.1 200 /],
+    [request('TRACE', own, ['Max-Forwards: 0']), /^HTTP\/1\.1 200 [\s\S]*Content-Type: message\/http\r\n/],
+    [request('TRACE', own), /^HTTP\/1\.1 405 [\s\S]*\r\nAllow: GET, HEAD, OPTIONS\r\n/],
+  ]
+  for (const [sent, wanted] of cases) t.match(await proxy.client().send(sent).all(), wanted, sent)
+  const stranger = proxy.client('127.0.0.3').send(request('OPTIONS', own))
+  t.match(await stranger.until((text) => text.includes('Landline-Reference')), /^HTTP\/1\.1 403 /)
+})
+
 t.test('a loop is refused', async (t) => {
   const via = ['Via: 1.1 other, 1.0 LANDLINE-1']
   for (const text of [

@@ -20,6 +20,10 @@ const openings: readonly [name: string, bytes: Buffer, wanted: object][] = [
   ],
   ['HTTP', Buffer.from('GET / HTTP/1.1\r\nHost: A.test:80\r\n\r\n'), { protocol: 'http', httpHost: 'a.test' }],
   ['HTTP to an address', Buffer.from('GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n'), { protocol: 'http', httpHost: null }],
+  ['HTTP after blanks', Buffer.from(' \t\r\nGET / HTTP/1.1\r\nHost: a.test\r\n\r\n'), { httpHost: 'a.test' }],
+  ['CONNECT within', Buffer.from('CONNECT A.test:443 HTTP/1.0\r\n\r\n'), { protocol: 'http', httpHost: 'a.test' }],
+  ['HTTP/2', Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), { protocol: 'other', httpHost: null }],
+  ['a byte that no TLS version follows', Buffer.from([23, 9]), { protocol: 'other' }],
   ['a target that agrees', Buffer.from('PRI http://u@a.test:1/ HTTP/1.1\nHost: a.test\n\n'), { httpHost: 'a.test' }],
 ]
 
@@ -40,6 +44,9 @@ t.test('what can never become whole is malformed as soon as that shows', async (
   const hello = clientHello('a.test')
   const cases: readonly [name: string, bytes: Buffer][] = [
     ['the start of another handshake message', Buffer.from([22, 3, 1, 0, 40, 2])],
+    ['change_cipher_spec first', Buffer.concat([Buffer.from([20, 3, 3, 0, 1, 1]), inRecords(hello)])],
+    ['application data first', Buffer.from([23, 3])],
+    ['a heartbeat first', Buffer.from([24, 3])],
     ['too many alerts', Buffer.concat([...Array(5).fill(ALERT)])],
     ['a record too large', Buffer.from([22, 3, 1, 0x40, 1])],
     ['a hello too large', Buffer.from([22, 3, 1, 0, 4, 1, 2, 0, 0])],
@@ -54,6 +61,8 @@ t.test('what can never become whole is malformed as soon as that shows', async (
     ],
     ['a name of another type', inRecords(clientHello(null, [extension(0, Buffer.from([0, 4, 1, 0, 1, 97]))]))],
     ['an endless head', Buffer.from(`GET / HTTP/1.1\r\n${'A: b\r\n'.repeat(3000)}`)],
+    ['HTTP/2 by its first line alone', Buffer.from('PRI * HTTP/2.0\r\nHost: a.test\r\n\r\n')],
+    ['CONNECT within, that disagrees', Buffer.from('CONNECT a.test:443 HTTP/1.1\r\nHost: b.test:443\r\n\r\n')],
     ['endless empty lines', Buffer.from('\r\n'.repeat(9000))],
     ['a Host that is none', Buffer.from('GET / HTTP/1.1\r\nHost: a b\r\n\r\n')],
     ['a target and a Host that disagree', Buffer.from('GET http://a.test/ HTTP/1.1\r\nHost: b.test\r\n\r\n')],

@@ -115,6 +115,13 @@ t.test('a malformed body is refused, at every cut', async (t) => {
   }
 })
 
+t.test('a frame that is broken is not waited on', async (t) => {
+  for (const text of ['0\r\n\rX', '0\r\nA: b\rc', '0\r\nA: b\n', '0\r\n\n', '5;a\nb', '5;a\0']) {
+    t.equal(decode(text, []).state, 'error', JSON.stringify(text))
+    t.equal(decode(text, everyByte(text.length)).state, 'error', `${JSON.stringify(text)}, in single bytes`)
+  }
+})
+
 t.test('nothing is taken after the end, or after an error', async (t) => {
   for (const text of ['0\r\n\r\n', 'x']) {
     const decoder = new ChunkedDecoder()

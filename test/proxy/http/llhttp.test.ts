@@ -199,6 +199,8 @@ function answerMayDiffer(text: string, { error }: Answer): boolean {
       return /content-length:[ \t]*(\d+)[ \t]*(,[ \t]*\1[ \t]*)+\r/i.test(text)
     case 'HPE_INVALID_VERSION':
       return /HTTP\/1\.[2-9]/.test(text)
+    case 'HPE_INVALID_HEADER_TOKEN': // white space before a colon is removed, RFC 9112 §5.1
+      return /^[^\s:]+[ \t]+:/m.test(text)
     case 'HPE_INVALID_CHUNK_SIZE':
       return BLANK_IN_EXTENSION.test(text)
     default:

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { BROKEN, findHeadEnd, INCOMPLETE } from '../../../proxy/http/head-end.ts'
 import { BAD_REQUEST, type Refusal } from '../../../proxy/http/refusal.ts'
-import { fieldValue, parseRequestHead, type RequestHead } from '../../../proxy/http/request.ts'
+import { fieldValue, judgeRequestLine, parseRequestHead, type RequestHead } from '../../../proxy/http/request.ts'
 import { requestHeadForOrigin, traceContent } from '../../../proxy/http/serialise.ts'
 import { hasLoop } from '../../../proxy/http/via.ts'
 
@@ -31,6 +31,7 @@ const refused: readonly (readonly [name: string, text: string, why: keyof typeof
   ['no target at all', head('GET HTTP/1.1', HOST), 'requestLine'],
   ['a method that is no token', head('G:ET http://a.example/ HTTP/1.1', HOST), 'requestLine'],
   ['a method that is too long', targeted('http://a.example/', 'A'.repeat(33)), 'method'],
+  ['a method that is longer than a request line', targeted('http://a.example/', 'A'.repeat(16_400)), 'method'],
   ['a method with a NUL', head('GE\0T http://a.example/ HTTP/1.1', HOST), 'requestLine'],
   ['a request line ending in LF', `GET http://a.example/ HTTP/1.1\n${HOST}\r\n\r\n`, 'requestLine'],
   ['a CR inside the request line', head('GET http://a.example/\rx HTTP/1.1', HOST), 'targetCharacter'],
@@ -222,6 +223,25 @@ t.test('every reason is reached, and has its status', async (t) => {
 
 t.test('a head that is malformed or ambiguous is refused for its reason', async (t) => {
   for (const [name, text, why] of refused) t.same(parseRequestHead(text), BAD_REQUEST[why], name)
+})
+
+const lines: readonly (readonly [name: string, text: string, want: keyof typeof BAD_REQUEST | 'fine' | 'more'])[] = [
+  ['nothing', '', 'more'],
+  ['an empty line', '\r\n', 'more'],
+  ['half a line', 'GET http://a.example/ HT', 'more'],
+  ['a line without its LF', 'GET http://a.example/ HTTP/1.1\r', 'more'],
+  ['a whole line', 'GET http://a.example/ HTTP/1.1\r\n', 'fine'],
+  ['a whole line after an empty one', '\r\nGET http://a.example/ HTTP/1.1\r\nHo', 'fine'],
+  ['HTTP/0.9', 'GET http://a.example/\r\n', 'requestLine'],
+  ['another version', 'PRI * HTTP/2.0\r\n', 'version'],
+  ['an endless target', `GET http://a.example/${'x'.repeat(16_400)}`, 'lineTooLong'],
+  ['an endless method', 'A'.repeat(16_400), 'method'],
+]
+
+t.test('a request line is judged before its head is whole', async (t) => {
+  for (const [name, text, want] of lines)
+    t.same(judgeRequestLine(text), want === 'fine' || want === 'more' ? want : BAD_REQUEST[want], name)
+  t.equal(judgeRequestLine(`GET /${'x'.repeat(300)}`, 256), BAD_REQUEST.lineTooLong, 'no longer than a head may be')
 })
 
 const targets: readonly (readonly [

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { BAD_RESPONSE, type Refusal } from '../../../proxy/http/refusal.ts'
-import { type Asked, parseResponseHead, type ResponseHead } from '../../../proxy/http/response.ts'
+import { type Asked, judgeStatusLine, parseResponseHead, type ResponseHead } from '../../../proxy/http/response.ts'
 import { clientFraming, responseHeadForClient } from '../../../proxy/http/serialise.ts'
 
 const GET: Asked = { method: 'GET', upgrade: null }
@@ -28,7 +28,9 @@ const refused: readonly (readonly [name: string, text: string, why: keyof typeof
   ['a NUL in the reason', head('HTTP/1.1 200 O\0K'), 'statusLine'],
   ['a CR in the reason', head('HTTP/1.1 200 O\rX: y'), 'statusLine'],
   ['a status line ending in LF', 'HTTP/1.1 200 OK\nX: y\r\n\r\n', 'statusLine'],
-  ['a space before the colon', ok('Content-Length : 5'), 'fields'],
+  ['a space in a name', ok('Content Length: 5'), 'fields'],
+  ['a colon after nothing but a space', ok('X: y', ' : z'), 'fields'],
+  ['a vertical tab before the colon', ok('X\x0b: y'), 'fields'],
   ['a folded line', ok('X: y', ' z'), 'fields'],
   ['a line ending in LF', ok('X: y\nSet-Cookie: z'), 'fields'],
   ['a NUL in a value', ok('X: \0'), 'fields'],
@@ -37,6 +39,7 @@ const refused: readonly (readonly [name: string, text: string, why: keyof typeof
   ['too many fields', ok(...Array.from({ length: 201 }, () => 'X: y')), 'tooManyFields'],
   ['a head that is too large', ok(...Array.from({ length: 9 }, () => `X: ${'x'.repeat(8000)}`)), 'headTooLarge'],
   ['two lengths', lengths('5', '6'), 'framing'],
+  ['two lengths, one with a space before its colon', ok('Content-Length : 5', 'Content-Length: 6'), 'framing'],
   ['two lengths in a list', lengths('5, 6'), 'framing'],
   ['a length and nothing', lengths('5,'), 'framing'],
   ['an empty length', lengths(''), 'framing'],
@@ -78,11 +81,20 @@ t.test('an answer that is malformed or ambiguous is refused with 502', async (t)
   }
 })
 
+t.test('a status line is judged before its head is whole', async (t) => {
+  for (const text of ['', 'HT', 'HTTP/1.', 'HTTP/1.1 200 OK', 'HTTP/1.1 200 OK\r'])
+    t.equal(judgeStatusLine(text), 'more', text)
+  for (const text of [ok(), 'HTTP/1.0 404\r\n', 'HTTP/1.1 200 \r\nX']) t.equal(judgeStatusLine(text), 'fine', text)
+  for (const text of ['HELO', 'HTTP/2', 'HTTP/1.1 abc\r\n', 'HTTP/1.1\r\n', 'HTTP/1.1 2000 OK\r\n'])
+    t.equal(judgeStatusLine(text), BAD_RESPONSE.statusLine, text)
+})
+
 const CHUNKED = 'Transfer-Encoding: chunked'
 /** `framing` is `none`, `chunked`, `close` or a length; `keep`: whether the origin's connection may be used again. */
 const ends: readonly (readonly [name: string, text: string, framing: string, keep: boolean, asked?: Asked])[] = [
   ['a length', lengths('5'), '5', true],
   ['equal lengths', lengths('5', '5, 05'), '5', true],
+  ['a length with white space before its colon', ok('Content-Length \t: 5'), '5', true],
   ['no length', ok(), 'close', false],
   ['no length, but keep-alive', ok('Connection: keep-alive'), 'close', false],
   ['chunked', ok(CHUNKED), 'chunked', true],
@@ -128,6 +140,11 @@ const answers: readonly (readonly [name: string, text: string, want: readonly st
     'end-to-end fields keep their order and spelling',
     ok('sEt-Cookie: a', 'Content-Length: 05', 'sEt-Cookie:  b ', `date: ${DATE}`, 'Via: 1.0 x'),
     ['HTTP/1.1 200 OK', 'sEt-Cookie: a', 'sEt-Cookie: b', `date: ${DATE}`, 'Via: 1.0 x', 'Content-Length: 5', VIA],
+  ],
+  [
+    'white space before a colon is removed, RFC 9112 §5.1',
+    ok('X-A : 1', 'Connection\t: x-b', 'X-B: 2', 'Content-Length : 0'),
+    ['HTTP/1.1 200 OK', 'X-A: 1', `Date: ${DATE}`, 'Content-Length: 0', VIA],
   ],
   [
     'hop-by-hop fields end here',
