@@ -5,6 +5,7 @@ import type { Recorder, SystemEvent } from '../rules/events.ts'
 import { type ArchivedRevision, archiveRevision, type RulesRevision, readLastGood } from './archive.ts'
 import { type Disk, FOLDER_MODE, realDisk } from './disk.ts'
 import { AuditError, errorName } from './error.ts'
+import { type Evidence, type EvidenceOptions, everyUnreferenced, openEvidence } from './evidence.ts'
 import { type Holder, lockFolder } from './lock.ts'
 import type { AuditLog, AuditMeter } from './meter.ts'
 import { createEncoder, type RecordedEvent } from './record.ts'
@@ -23,6 +24,8 @@ export interface AuditOptions {
   readonly observer: { readonly name: string; readonly version: string }
   readonly repeatSeconds: number
   readonly segmentBytes: number
+  /** Signs the log; absent: nothing is signed. */
+  readonly evidence?: EvidenceOptions
   /** The clock, in milliseconds since 1970. */
   readonly now: () => number
   readonly meter: AuditMeter
@@ -66,13 +69,18 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
   try {
     const end = await findEnd(dir)
     const names = await setAside(dir, end.torn, now())
-    const { writer, tail } = createWriter(options, end)
-    const recovered = recovery(end, names, lock.crashed, now())
+    const parts = await createWriter(options, end)
+    const { evidence, writer } = parts
+    if (evidence?.keyChange) {
+      options.log('warn', 'audit: another key signs checkpoints from here on', evidence.keyChange.facts)
+      writer.keep(evidence.keyChange)
+    }
+    const recovered = recovery(end, names, lock.crashed, now(), evidence)
     if (recovered !== null) {
-      options.log('warn', 'audit: recovered', recovered.facts)
+      options.log(evidence?.isBroken ? 'error' : 'warn', 'audit: recovered', { ...recovered.facts })
       writer.keep(recovered)
     }
-    return createAudit(options, writer, tail, () => lock.release())
+    return createAudit(options, parts, () => lock.release())
   } catch (cause) {
     lock.release()
     if (cause instanceof AuditError) throw cause
@@ -80,17 +88,34 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
   }
 }
 
-function createWriter(options: AuditOptions, end: LogEnd): { writer: Writer; tail: Tail } {
+interface Parts {
+  readonly writer: Writer
+  readonly tail: Tail
+  readonly evidence: Evidence | null
+}
+
+async function createWriter(options: AuditOptions, end: LogEnd): Promise<Parts> {
   const { dir, sync, onFailure, segmentBytes, now, meter, log, disk = realDisk, onRecord = () => {} } = options
-  const onDamage = (file: string, what: string) => {
-    log('error', 'audit: a segment was changed by others', { file, what })
-    const facts = { file, what }
-    const reason = 'A segment no longer holds what was written to it; the log goes on in a new one'
-    writer.keep({ action: 'recovered', outcome: 'failure', reason, policy: null, facts })
+  const damaged = (reason: string) => (file: string, what: string) => {
+    log('error', 'audit: a file was changed by others', { file, what })
+    writer.keep({ action: 'recovered', outcome: 'failure', reason, policy: null, facts: { file, what } })
   }
-  const tail = new Tail({ dir, disk, sync, segmentBytes, end, onDamage })
+  const onDamage = damaged('A segment no longer holds what was written to it; the log goes on in a new one')
+  const evidence =
+    options.evidence === undefined
+      ? null
+      : await openEvidence(options.evidence, {
+          dir,
+          disk,
+          now,
+          log,
+          failed: meter.writeFailed,
+          onDamage: damaged('The checkpoints in the folder are not those that were written; the next ones follow'),
+        })
+  const tail = new Tail({ dir, disk, sync, segmentBytes, end, tree: evidence?.tree ?? null, onDamage })
   const writer: Writer = new Writer({
     tail,
+    sealer: evidence?.sealer ?? null,
     encoder: createEncoder(options.observer),
     references: createReferences(end.reference),
     onFailure,
@@ -102,11 +127,14 @@ function createWriter(options: AuditOptions, end: LogEnd): { writer: Writer; tai
     log,
     onRecord,
   })
-  return { writer, tail }
+  return { writer, tail, evidence }
 }
 
-function createAudit(options: AuditOptions, writer: Writer, tail: Tail, release: () => void): Audit {
-  const { dir, now, meter, log, disk = realDisk } = options
+/** How often it is looked whether a checkpoint is due. */
+const TICK_MS = 1000
+
+function createAudit(options: AuditOptions, { writer, tail }: Parts, release: () => void): Audit {
+  const { dir, now, meter, log, disk = realDisk, evidence } = options
   const repeats = new Repeats({
     windowMs: options.repeatSeconds * 1000,
     maxWindows: MAX_REPEAT_WINDOWS,
@@ -124,9 +152,11 @@ function createAudit(options: AuditOptions, writer: Writer, tail: Tail, release:
     tail.suspect()
     measure()
   }, options.checkMs ?? CHECK_MS).unref()
+  const stopTicks = evidence === undefined ? null : (evidence.every ?? everyUnreferenced)(TICK_MS, () => writer.tick())
   let closing: Promise<void> | null = null
   async function close(): Promise<void> {
     clearInterval(check)
+    stopTicks?.()
     await repeats.flush()
     // While a call to the disk still hangs, nobody else may write here; the system frees the folder when the process ends.
     if (await writer.close()) release()
@@ -143,14 +173,23 @@ function createAudit(options: AuditOptions, writer: Writer, tail: Tail, release:
 }
 
 /** What was found at the start that an orderly stop would not have left; null where there was nothing. */
-function recovery(end: LogEnd, names: readonly string[], crashed: Holder | null, now: number): SystemEvent | null {
+function recovery(
+  end: LogEnd,
+  names: readonly string[],
+  crashed: Holder | null,
+  now: number,
+  evidence: Evidence | null,
+): SystemEvent | null {
   const behind = end.reference === null ? 0 : referenceTime(end.reference) - now
   const clockBehind = behind > CLOCK_TOLERANCE_MS
-  if (names.length === 0 && crashed === null && !clockBehind) return null
+  const unsigned = evidence?.facts ?? null
+  if (names.length === 0 && crashed === null && !clockBehind && unsigned === null) return null
+  const asFound =
+    crashed === null ? 'The log was not as an orderly stop leaves it' : 'The last writer did not stop in order'
   return {
     action: 'recovered',
-    outcome: 'success',
-    reason: crashed === null ? 'The log was not as an orderly stop leaves it' : 'The last writer did not stop in order',
+    outcome: evidence?.isBroken ? 'failure' : 'success',
+    reason: evidence?.isBroken ? 'The log is not what was signed' : asFound,
     policy: null,
     facts: {
       torn_bytes: end.torn.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -161,6 +200,7 @@ function recovery(end: LogEnd, names: readonly string[], crashed: Holder | null,
       writer_host: crashed?.host ?? null,
       writer_since: crashed?.since ?? null,
       clock_behind_ms: clockBehind ? behind : 0,
+      ...unsigned,
     },
   }
 }

@@ -16,6 +16,8 @@ export const AUDIT_ERRORS = [
   'ERR_AUDIT_ARCHIVE',
   /** A log file cannot be read as lines. */
   'ERR_AUDIT_UNREADABLE',
+  /** The signing key cannot be made, read or used, or lies where it must not. */
+  'ERR_AUDIT_KEY',
 ] as const
 export type AuditErrorCode = (typeof AUDIT_ERRORS)[number]
 

@@ -2,9 +2,10 @@
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import type { SystemAction, TrafficAction } from '../rules/events.ts'
+import type { TrafficAction } from '../rules/events.ts'
 import type { Match, Mode } from '../rules/model.ts'
 import { AuditError, errorName } from './error.ts'
+import type { RecordedEvent } from './record.ts'
 import { type LogSegment, listSegments } from './segment.ts'
 
 const CHUNK_BYTES = 256 * 1024
@@ -32,7 +33,7 @@ export interface AuditRecord {
     readonly kind: 'event'
     readonly category: readonly string[]
     readonly type: readonly string[]
-    readonly action: TrafficAction | SystemAction | 'repeat'
+    readonly action: RecordedEvent['action']
     readonly outcome: 'success' | 'failure'
     readonly reason: string | null
     /** Of an `end`, in nanoseconds. */
@@ -79,23 +80,32 @@ export async function* readLines(dir: string): AsyncGenerator<readonly LogLine[]
   for (const segment of await listSegments(dir)) yield* readSegment(segment)
 }
 
-/** The lines of one segment, as many at once as one read gave. Throws ERR_AUDIT_UNREADABLE. */
-export async function* readSegment(segment: LogSegment): AsyncGenerator<readonly LogLine[]> {
+/** Where a line begins; lines count from 1. */
+export interface Start {
+  readonly offset: number
+  readonly line: number
+}
+
+/** The lines of one segment, as many at once as one read gave; a plain one may be entered later on. Throws ERR_AUDIT_UNREADABLE. */
+export async function* readSegment(
+  segment: LogSegment,
+  start: Start = { offset: 0, line: 1 },
+): AsyncGenerator<readonly LogLine[]> {
   const file = segment.name
-  let count = 0
+  let count = start.line - 1
   let rest: Buffer = Buffer.alloc(0)
-  for await (const chunk of chunks(segment)) {
+  for await (const chunk of chunks(segment, start.offset)) {
     const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     const lines: LogLine[] = []
-    let start = 0
+    let from = 0
     // What was left over holds no newline: only the new bytes need a look.
     let end = bytes.indexOf(NEWLINE, rest.length)
     while (end !== -1) {
-      lines.push({ file, line: ++count, bytes: bytes.subarray(start, end), ended: true })
-      start = end + 1
-      end = bytes.indexOf(NEWLINE, start)
+      lines.push({ file, line: ++count, bytes: bytes.subarray(from, end), ended: true })
+      from = end + 1
+      end = bytes.indexOf(NEWLINE, from)
     }
-    rest = bytes.subarray(start)
+    rest = bytes.subarray(from)
     if (rest.length > MAX_LINE_BYTES) {
       throw new AuditError(
         'ERR_AUDIT_UNREADABLE',
@@ -122,8 +132,8 @@ function parseLine(bytes: Buffer, place: string): AuditRecord {
   }
 }
 
-async function* chunks({ path, name, compressed }: LogSegment): AsyncGenerator<Buffer> {
-  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES })
+async function* chunks({ path, name, compressed }: LogSegment, offset: number): AsyncGenerator<Buffer> {
+  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES, start: offset })
   try {
     if (!compressed) yield* file
     // A failure reaches the reader through the stream that it reads: the callback has nothing to add.

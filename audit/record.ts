@@ -24,7 +24,12 @@ export interface RepeatEvent {
   readonly lastAt: number
 }
 
-export type RecordedEvent = TrafficEvent | SystemEvent | RepeatEvent
+/** What the log says of itself: which checkpoint was signed last, and that another key signs from here on. */
+export interface OwnEvent extends Omit<SystemEvent, 'action'> {
+  readonly action: 'checkpoint' | 'key-changed'
+}
+
+export type RecordedEvent = TrafficEvent | SystemEvent | RepeatEvent | OwnEvent
 
 /** A line in two pieces: the sequence number goes between them, `prev` and `LINE_END` behind. */
 export interface Pieces {
@@ -58,7 +63,7 @@ function traffic(type: string, action: string, outcome: string): string {
 }
 
 /** ECS category and type of what happens to the system itself. */
-const SYSTEM: Readonly<Record<SystemAction, readonly [category: string, type: string]>> = {
+const SYSTEM: Readonly<Record<SystemAction | OwnEvent['action'], readonly [category: string, type: string]>> = {
   start: ['process', 'start'],
   stop: ['process', 'end'],
   reload: ['configuration', 'change'],
@@ -73,6 +78,8 @@ const SYSTEM: Readonly<Record<SystemAction, readonly [category: string, type: st
   reveal: ['file', 'access'],
   'sign-off': ['file', 'info'],
   'login-failed': ['authentication', 'start'],
+  checkpoint: ['file', 'info'],
+  'key-changed': ['configuration', 'change'],
 }
 
 /** `observer` is the proxy that records: the server file's `name`, the program's version. */
@@ -110,7 +117,7 @@ function trafficTail(event: TrafficEvent, observer: string, repeat: RepeatEvent 
   )
 }
 
-function systemTail(event: SystemEvent, observer: string): string {
+function systemTail(event: SystemEvent | OwnEvent, observer: string): string {
   const [category, type] = SYSTEM[event.action]
   const rule =
     event.policy === null

@@ -5,9 +5,11 @@
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Disk, DiskFile } from './disk.ts'
+import { leafHash } from './merkle.ts'
 import { LINE_END, type Pieces } from './record.ts'
 import type { LogEnd } from './recover.ts'
 import { segmentName } from './segment.ts'
+import type { Tree } from './tree.ts'
 
 export const DAY_MS = 86_400_000
 
@@ -18,6 +20,8 @@ export interface TailOptions {
   readonly sync: 'fsync' | 'write'
   readonly segmentBytes: number
   readonly end: LogEnd
+  /** Grows with what is appended; null where nothing is signed. */
+  readonly tree: Tree | null
   /** A segment no longer holds what was written to it; the log goes on in a new one, the damaged file stays as it is. */
   readonly onDamage: (file: string, what: string) => void
 }
@@ -35,6 +39,7 @@ interface OpenSegment {
 export class Tail {
   readonly #options: TailOptions
   #segment: OpenSegment | null = null
+  #before: string | null = null
   #file: DiskFile | null = null
   /** Why the file must be looked at before the next write: it may be half written, or others may have touched it. */
   #doubt: 'half written' | 'others' | null = null
@@ -58,7 +63,7 @@ export class Tail {
    * Rejects with the system's error; then none of them is in the log, and the same lines may be given again.
    */
   async append(lines: readonly Pieces[], at: number): Promise<void> {
-    const { bytes, lastLine, prev } = this.#assemble(lines)
+    const { bytes, leaves, lastLine, prev } = this.#assemble(lines)
     try {
       if (this.#doubt !== null) await this.#examine(this.#doubt === 'half written')
       const { file, segment } = await this.#room(bytes.length, at)
@@ -74,6 +79,17 @@ export class Tail {
     }
     this.#sequence += lines.length
     this.#prev = prev
+    for (const leaf of leaves) this.#options.tree?.add(leaf)
+  }
+
+  /** The open segment's file name, and that of the one that it follows, where this process began it. */
+  get files(): { readonly file: string | null; readonly after: string | null } {
+    return { file: this.#segment?.name ?? null, after: this.#before }
+  }
+
+  /** Resolves when all that was appended is on the disk, whatever `sync` promises. Rejects with the system's error. */
+  async sync(): Promise<void> {
+    if (this.#options.sync === 'write') await this.#file?.datasync()
   }
 
   /** The next append looks first whether the file still is what was written: somebody may have removed or changed it. */
@@ -93,7 +109,8 @@ export class Tail {
     }
   }
 
-  #assemble(lines: readonly Pieces[]): { bytes: Buffer; lastLine: number; prev: string } {
+  #assemble(lines: readonly Pieces[]): { bytes: Buffer; leaves: readonly Buffer[]; lastLine: number; prev: string } {
+    const leaves: Buffer[] = []
     let offset = 0
     let lastLine = 0
     let sequence = this.#sequence
@@ -103,10 +120,12 @@ export class Tail {
       // A UTF-16 unit takes three bytes of UTF-8 at most.
       if (offset + text.length * 3 > this.#buffer.length) this.#grow(offset, text.length * 3)
       lastLine = this.#buffer.write(text, offset)
-      prev = hash('sha256', this.#buffer.subarray(offset, offset + lastLine - 1), 'base64')
+      const line = this.#buffer.subarray(offset, offset + lastLine - 1)
+      prev = hash('sha256', line, 'base64')
+      if (this.#options.tree !== null) leaves.push(leafHash(line))
       offset += lastLine
     }
-    return { bytes: this.#buffer.subarray(0, offset), lastLine, prev }
+    return { bytes: this.#buffer.subarray(0, offset), leaves, lastLine, prev }
   }
 
   #grow(used: number, needed: number): void {
@@ -135,6 +154,7 @@ export class Tail {
       throw error
     }
     if (this.#file !== null) await quietly(this.#file.close())
+    this.#before = this.#segment?.name ?? null
     this.#segment = segment
     this.#file = file
     return { file, segment }

@@ -7,6 +7,7 @@ import { AuditError, type AuditErrorCode, errorName } from './error.ts'
 import type { AuditLog, AuditMeter } from './meter.ts'
 import { type Pending, Queue, type QueueLimits } from './queue.ts'
 import type { Encoder, RecordedEvent } from './record.ts'
+import type { Sealer } from './sealer.ts'
 import type { Tail } from './tail.ts'
 import { mergeTrouble, recoveryEvent, type Trouble } from './trouble.ts'
 import { type ReferenceSource, referenceTime } from './uuid.ts'
@@ -18,6 +19,8 @@ const LAST_RETRY_MS = 1000
 
 export interface WriterOptions {
   readonly tail: Tail
+  /** Signs what is written; null where nothing is signed. */
+  readonly sealer: Sealer | null
   readonly encoder: Encoder
   readonly references: ReferenceSource
   readonly onFailure: 'block' | 'continue'
@@ -76,7 +79,14 @@ export class Writer {
     this.#enqueue(event, ignore, ignore, true)
   }
 
-  /** Writes what waits, once. Resolves with true when that is done or failed, false when the disk hangs. Later records are refused. */
+  /** Signs what is written where that is due: for times in which no record comes. */
+  tick(): void {
+    const { sealer, tail } = this.#options
+    if (this.#run !== null || this.#retry !== null || this.#closed || !sealer?.isDue(tail)) return
+    this.#run = this.#drain()
+  }
+
+  /** Writes what waits, once, and signs it. Resolves with true when that is done or failed, false when the disk hangs. Later records are refused. */
   async close(): Promise<boolean> {
     this.#closed = true
     const { promise: hung, resolve } = Promise.withResolvers<false>()
@@ -99,6 +109,7 @@ export class Writer {
       await this.#drain()
       if (this.#retry !== null) clearTimeout(this.#retry)
     }
+    await this.#options.sealer?.seal(this.#options.tail)
     try {
       await this.#options.tail.close()
     } catch (error) {
@@ -108,10 +119,19 @@ export class Writer {
   }
 
   #enqueue(event: RecordedEvent, resolve: Pending['resolve'], reject: Pending['reject'], kept = false): Pending {
+    // An orderly stop has the last word.
+    if (event.action === 'stop') this.#nameCheckpoints()
     const pending = this.#stamp(event, resolve, reject, kept)
     this.#queue.push(pending)
+    this.#nameCheckpoints()
     this.#start()
     return pending
+  }
+
+  /** Only beside another record: to name a checkpoint makes the log grow, and would ask for the next one. */
+  #nameCheckpoints(): void {
+    for (const event of this.#options.sealer?.takeNamings() ?? [])
+      this.#queue.push(this.#stamp(event, ignore, ignore, true))
   }
 
   #stamp(event: RecordedEvent, resolve: Pending['resolve'], reject: Pending['reject'], kept: boolean): Pending {
@@ -129,8 +149,24 @@ export class Writer {
 
   async #drain(): Promise<void> {
     let fine = true
-    while (fine && (this.#queue.length > 0 || this.#trouble !== null)) fine = await this.#write(this.#take())
+    do {
+      if (this.#hasWork) fine = await this.#write(this.#take())
+      if (fine) await this.#seal()
+    } while (fine && this.#hasWork)
     this.#run = null
+  }
+
+  get #hasWork(): boolean {
+    return this.#queue.length > 0 || this.#trouble !== null
+  }
+
+  async #seal(): Promise<void> {
+    const { sealer, tail, stallMs } = this.#options
+    if (!sealer?.isDue(tail)) return
+    const stall = setTimeout(() => this.#stall(), stallMs)
+    await sealer.seal(tail)
+    clearTimeout(stall)
+    this.#stalled = false
   }
 
   /** The next batch, with the recovery record where that is due. */
@@ -161,6 +197,7 @@ export class Writer {
       this.#writing = []
     }
     meter.synced((performance.now() - start) / 1000)
+    this.#options.sealer?.grew()
     meter.queued(this.#queue.length)
     if (this.#told !== null) log('info', 'audit: records are written again', { ...this.#told })
     this.#told = null

@@ -2,6 +2,8 @@
 export interface Io {
   /** One line to standard output. */
   readonly print: (line: string) => void
+  /** Resolves when what was printed has been taken; who prints much waits for it. Absent: at once. */
+  readonly drained?: () => Promise<unknown>
   /** One line to standard error. */
   readonly complain: (line: string) => void
   /** Standard input, line by line. */

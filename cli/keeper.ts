@@ -78,6 +78,8 @@ export class Keeper {
   #running: Promise<void> = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #stopped = false
+  /** The state of the files that was last read, by whatever caused it. */
+  #seen: string | null = null
 
   constructor(options: KeeperOptions, policy: Policy, sources: Sources) {
     this.#options = options
@@ -102,17 +104,12 @@ export class Keeper {
 
   /** Reload when a file has changed and has then been left alone for one look. */
   watch(): void {
-    let seen: string | null = null
     let pending: string | null = null
     const look = async () => {
       const state = await this.#fileStates()
-      if (seen === null) seen = state
-      else if (state !== seen) {
-        if (state === pending) {
-          seen = state
-          await this.reload('a changed file')
-          seen = await this.#fileStates()
-        }
+      if (this.#seen === null) this.#seen = state
+      else if (state !== this.#seen) {
+        if (state === pending) await this.reload('a changed file')
         pending = state
       }
       if (!this.#stopped) this.#timer = setTimeout(() => void look(), POLL_MS)
@@ -129,10 +126,14 @@ export class Keeper {
 
   async #reload(why: string): Promise<void> {
     const { events } = this.#options
+    const states = await this.#fileStates()
     const { policy, problems, sources } = await readCandidate(this.#options)
     const before = this.#policy
     // The files to watch are those that are named now, also by a file that was refused.
+    const isSameSet = [...sources.files.keys()].join('\n') === [...this.#sources.files.keys()].join('\n')
     this.#sources = sources
+    // What was written while the files were read differs from `states`, and is read again at the next look.
+    this.#seen = isSameSet ? states : await this.#fileStates()
     if (policy === null) {
       events.reloaded(false)
       events.log.error(

@@ -1,6 +1,11 @@
 /** Where Landline starts: the command line, and the one place that knows the real clock, streams and environment. */
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { auditKeygen } from './audit-keygen.ts'
+import { auditQuery } from './audit-query.ts'
+import { auditShow } from './audit-show.ts'
+import { auditVerify } from './audit-verify.ts'
 import { check } from './check.ts'
 import { classify } from './classify.ts'
 import { diff } from './diff.ts'
@@ -14,6 +19,7 @@ import { test } from './test.ts'
 
 const io: Io = {
   print: (line) => void process.stdout.write(`${line}\n`),
+  drained: async () => process.stdout.writableNeedDrain && once(process.stdout, 'drain'),
   complain: (line) => void process.stderr.write(`${line}\n`),
   lines: () => createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY }),
   now: () => Date.now(),
@@ -50,6 +56,19 @@ async function run(line: CommandLine): Promise<ExitCode> {
       const { at, catalog, json = false } = line.flags
       return diff({ before: first, after: second, at, catalogue: catalog, json }, io)
     }
+    case 'audit verify': {
+      const { key = [], checkpoint = [], json = false } = line.flags
+      const files = [...checkpoint, ...positionals.slice(1)]
+      return auditVerify({ dir: first, keys: key, checkpoints: files, json }, io)
+    }
+    case 'audit query':
+      return auditQuery({ dir: first, ...line.flags }, io)
+    case 'audit show': {
+      const { key = [], json = false } = line.flags
+      return auditShow({ dir: first, reference: second, keys: key, json }, io)
+    }
+    case 'audit keygen':
+      return auditKeygen({ file: first, name: line.flags.name, json: line.flags.json === true }, io)
   }
 }
 

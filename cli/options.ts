@@ -5,7 +5,8 @@ import { quoted } from '../rules/address.ts'
 import { didYouMean } from '../rules/problems.ts'
 
 interface FlagSpec {
-  readonly type: 'string' | 'boolean'
+  /** `strings`: may be given several times. */
+  readonly type: 'string' | 'boolean' | 'strings'
   /** How the help calls the value. */
   readonly value?: string
   readonly help: string
@@ -27,6 +28,11 @@ const AT = {
   type: 'string',
   value: 'TIME',
   help: 'decide as at this time, 2026-12-02T10:00:00Z (default: now)',
+} as const
+const KEYS = {
+  type: 'strings',
+  value: 'VKEY',
+  help: 'public key that signs the log, from elsewhere; again for a second one',
 } as const
 
 export const COMMANDS = {
@@ -98,15 +104,69 @@ export const COMMANDS = {
     positionals: ['OLD', 'NEW'],
     flags: { at: AT, catalog: CATALOG, json: JSON_FLAG },
   },
+  audit: {
+    help: 'check and read the audit log',
+    positionals: ['SUBCOMMAND'],
+    flags: {},
+  },
+  'audit verify': {
+    help: 'is the audit log what was signed?',
+    positionals: ['DIR', '[CHECKPOINT…]'],
+    flags: {
+      key: KEYS,
+      checkpoint: {
+        type: 'strings',
+        value: 'FILE',
+        help: "checkpoints that were kept elsewhere, or the operator's log with them; more may follow",
+      },
+      json: JSON_FLAG,
+    },
+  },
+  'audit query': {
+    help: 'records by what they say',
+    positionals: ['DIR'],
+    flags: {
+      since: { type: 'string', value: 'TIME', help: 'from then on: 2026-12-02T10:00:00Z, or 90m, 24h, 7d ago' },
+      until: { type: 'string', value: 'TIME', help: 'before then' },
+      segment: { type: 'string', value: 'ID', help: 'of this segment' },
+      medium: { type: 'string', value: 'MEDIUM', help: 'wired, wireless, vpn, mobile or unknown' },
+      service: { type: 'string', value: 'ID', help: 'for this service' },
+      rule: { type: 'string', value: 'ID', help: 'decided by this rule' },
+      action: { type: 'string', value: 'ACTION', help: 'block, log, except, reload, …' },
+      ref: { type: 'string', value: 'PREFIX', help: 'whose reference begins so' },
+      source: { type: 'string', value: 'ADDRESS', help: 'of this client' },
+      csv: { type: 'boolean', help: 'print CSV' },
+      json: JSON_FLAG,
+    },
+    exclusive: ['csv', 'json'],
+  },
+  'audit show': {
+    help: 'one record, the rule as it stood then, its neighbours, and the proof that it is in the log',
+    positionals: ['DIR', 'REF'],
+    flags: { key: KEYS, json: JSON_FLAG },
+  },
+  'audit keygen': {
+    help: 'make a key that signs an audit log, or print the public half of the one that is there',
+    positionals: ['FILE'],
+    flags: {
+      name: { type: 'string', value: 'NAME', help: "the proxy's name in the server file (landline-1)" },
+      json: JSON_FLAG,
+    },
+  },
 } as const satisfies Readonly<Record<string, CommandSpec>>
 
-export type CommandName = keyof typeof COMMANDS
+/** `audit` alone is no command: it has subcommands. */
+export type CommandName = Exclude<keyof typeof COMMANDS, 'audit'>
+
+type Value<Flag> = Flag extends { readonly type: 'boolean' }
+  ? boolean
+  : Flag extends { readonly type: 'strings' }
+    ? readonly string[]
+    : string
 
 /** What the flags of a command were given; those left out are undefined. */
 export type Flags<Name extends CommandName> = {
-  readonly [Flag in keyof (typeof COMMANDS)[Name]['flags']]:
-    | ((typeof COMMANDS)[Name]['flags'][Flag] extends { readonly type: 'boolean' } ? boolean : string)
-    | undefined
+  readonly [Flag in keyof (typeof COMMANDS)[Name]['flags']]: Value<(typeof COMMANDS)[Name]['flags'][Flag]> | undefined
 }
 
 /** A command with its flags by name, checked in number but not in meaning. */
@@ -129,6 +189,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine | Usage {
   const [name, ...rest] = argv
   if (name === '--help' || name === '-h' || name === 'help') return { usage: overview(), exitCode: 0 }
   if (name === '--version') return { usage: `landline ${packageJson.version}`, exitCode: 0 }
+  if (name === 'audit') return parseSubcommand(name, rest)
   if (name === undefined) return { usage: `landline: no command\n\n${overview()}`, exitCode: 3 }
   if (!isCommand(name)) {
     const what = name.startsWith('-')
@@ -139,13 +200,26 @@ export function parseCommandLine(argv: readonly string[]): CommandLine | Usage {
   return parseCommand(name, rest)
 }
 
+function parseSubcommand(group: string, [name = '', ...rest]: readonly string[]): CommandLine | Usage {
+  const full = `${group} ${name}`
+  if (isCommand(full)) return parseCommand(full, rest)
+  const names = Object.keys(COMMANDS).filter((known) => known.startsWith(`${group} `))
+  const help = `Usage: landline ${group} SUBCOMMAND …\n\n${columns(helpRows(names))}`
+  if (name === '--help' || name === '-h') return { usage: help, exitCode: 0 }
+  const known = names.map((known) => known.slice(group.length + 1))
+  const what =
+    name === '' ? 'no subcommand' : `${quoted(name)} is no subcommand of this version${didYouMean(name, known)}`
+  return { usage: `landline ${group}: ${what}\n\n${help}`, exitCode: 3 }
+}
+
 function parseCommand(name: CommandName, argv: readonly string[]): CommandLine | Usage {
   const spec: CommandSpec = COMMANDS[name]
   const wrong = (what: string): Usage => ({ usage: `landline ${name}: ${what}\n\n${helpOf(name)}`, exitCode: 3 })
   const types: [string, Pick<FlagSpec, 'type'>][] = [...Object.entries(spec.flags), ['help', { type: 'boolean' }]]
-  const options = Object.fromEntries(types.map(([flag, { type }]) => [flag, { type }]))
+  const asParsed = (type: FlagSpec['type']) => (type === 'strings' ? 'string' : type)
+  const options = Object.fromEntries(types.map(([flag, { type }]) => [flag, { type: asParsed(type) }]))
   const { tokens } = parseArgs({ args: [...argv], options, allowPositionals: true, strict: false, tokens: true })
-  const flags: Record<string, string | boolean> = {}
+  const flags: Record<string, string | boolean | readonly string[]> = {}
   const positionals: string[] = []
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue
@@ -162,11 +236,15 @@ function parseCommand(name: CommandName, argv: readonly string[]): CommandLine |
           types.map(([flag]) => `--${flag}`),
         )}`,
       )
-    if (Object.hasOwn(flags, token.name)) return wrong(`${token.rawName} is given twice`)
+    const before = Object.hasOwn(flags, token.name) ? flags[token.name] : undefined
+    const takesMany = spec.flags[token.name]?.type === 'strings'
+    if (before !== undefined && !takesMany) return wrong(`${token.rawName} is given twice`)
     if (type === 'boolean' && token.value !== undefined) return wrong(`${token.rawName} takes no value`)
     if (type === 'string' && (!token.value || (!token.inlineValue && token.value.startsWith('--'))))
       return wrong(`${token.rawName} needs a value: ${token.rawName} ${spec.flags[token.name]?.value}`)
-    flags[token.name] = token.value ?? true
+    flags[token.name] = takesMany
+      ? [...(Array.isArray(before) ? before : []), token.value ?? '']
+      : (token.value ?? true)
   }
   const fault = faultOf(spec, flags, positionals)
   // The flags are those of COMMANDS[name], each of its type: checked above.
@@ -191,16 +269,19 @@ function faultOf(
 }
 
 function isCommand(name: string): name is CommandName {
-  return Object.hasOwn(COMMANDS, name)
+  return Object.hasOwn(COMMANDS, name) && name !== 'audit'
 }
 
 function overview(): string {
-  const rows = Object.entries(COMMANDS).map(([name, { help }]) => [name, help] as const)
   return `Usage: landline COMMAND …
 
-${columns(rows)}
+${columns(helpRows(Object.keys(COMMANDS).filter(isCommand)))}
 
 landline COMMAND --help tells what a command takes. Exit codes: 0 fine, 1 what was checked is wrong, 2 incomplete, 3 usage.`
+}
+
+function helpRows(names: readonly string[]): (readonly [string, string])[] {
+  return Object.entries(COMMANDS).flatMap(([name, { help }]) => (names.includes(name) ? [[name, help] as const] : []))
 }
 
 function helpOf(name: CommandName): string {

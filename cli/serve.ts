@@ -1,35 +1,33 @@
 /** `landline serve`: the composition root. Everything is opened in the order in which it is needed, and closed in reverse. */
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { pino } from 'pino'
+import { readFileSync } from 'node:fs'
 import { createDenials } from '../admin/denials.ts'
 import { createOwnPages } from '../admin/own.ts'
 import { pacFile } from '../admin/pac.ts'
 import { createAdmin } from '../admin/server.ts'
-import { type Audit, openAudit } from '../audit/audit.ts'
+import type { Audit } from '../audit/audit.ts'
 import { createReferences } from '../audit/uuid.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import packageJson from '../package.json' with { type: 'json' }
-import type { ProxyOptions } from '../proxy/options.ts'
 import { createProxy } from '../proxy/server.ts'
-import type { TrafficEvent } from '../rules/events.ts'
-import type { Policy } from '../rules/policy.ts'
+import { type Signing, signingOf } from './audit-signing.ts'
 import { type ConfigFlags, formatConfigProblem, loadConfig } from './config.ts'
 import { watchExpiry } from './expiry.ts'
+import { archive, firstPolicy, labelMetrics, putInForce, ruleFileOf, StartError } from './first-policy.ts'
 import { EXIT, type ExitCode, type Io } from './io.ts'
-import { type Candidate, Keeper, readCandidate, testCandidate } from './keeper.ts'
-import { QUICK_START, type Sources } from './load.ts'
+import { Keeper } from './keeper.ts'
+import { createLog, type Log } from './operator-log.ts'
 import { judgeFor, samplesOf } from './own-pages.ts'
 import type { ServerConfig } from './settings.ts'
 import { unsupported } from './supported.ts'
-
-type Log = ReturnType<typeof createLog>
+import { untilDone } from './until-done.ts'
+import { openAuditOf, pacProxies, proxyOptionsOf, readiness } from './wiring.ts'
 
 /** Runs until a signal asks it to stop, and returns the exit code: 0 after an orderly stop, 1 where it could not start. */
 export async function serve(flags: ConfigFlags, env: NodeJS.ProcessEnv, io: Io): Promise<ExitCode> {
   const { config, problems } = loadConfig({ flags, env, readFile: (path) => readFileSync(path, 'utf8') })
   for (const problem of problems) io.complain(formatConfigProblem(problem))
-  if (config === null) return EXIT.wrong
+  if (config === null) return problems.some(({ where }) => where.startsWith('--')) ? EXIT.usage : EXIT.wrong
   const refused = unsupported(config)
   for (const line of refused) io.complain(line)
   if (refused.length > 0) return EXIT.wrong
@@ -38,19 +36,9 @@ export async function serve(flags: ConfigFlags, env: NodeJS.ProcessEnv, io: Io):
     await run(config, log, io)
     return EXIT.fine
   } catch (error) {
-    if (!(error instanceof StartError)) log.fatal({ err: error }, 'landline could not start')
+    if (!(error instanceof StartError)) log.fatal({ err: error }, 'landline has failed')
     for (const line of error instanceof StartError ? error.lines : [`landline: ${messageOf(error)}`]) io.complain(line)
     return EXIT.wrong
-  }
-}
-
-/** Why there is nothing to run; the lines say it all. */
-class StartError extends Error {
-  readonly lines: readonly string[]
-
-  constructor(lines: readonly string[]) {
-    super(lines[0] ?? 'landline could not start')
-    this.lines = lines
   }
 }
 
@@ -64,7 +52,8 @@ async function run(config: ServerConfig, log: Log, io: Io): Promise<void> {
     tunnelsLimit: config.limits.connections,
   })
   const denials = createDenials({ now })
-  const audit = await openAuditOf(config, metrics, denials.remember, log, now)
+  const signing = signingOf(config, metrics, log)
+  const audit = await openAuditOf(config, signing, metrics, denials.remember, log, now)
   try {
     const first = await firstPolicy(main, config, audit, metrics, log, now)
     const keeper: Keeper = new Keeper(
@@ -81,11 +70,16 @@ async function run(config: ServerConfig, log: Log, io: Io): Promise<void> {
         },
       },
       first.policy,
-      first.sources,
+      first.watched,
     )
-    await putInForce(first.policy, first.sources, audit, metrics)
+    labelMetrics(first.policy, metrics)
+    // A full disk must not keep a proxy from its start: what needs no record is served all the same.
+    const archiveFirst = async () => {
+      if (keeper.policy === first.policy) await archive(first.policy, first.sources, audit)
+    }
+    const archived = await untilDone('archiving the rules', archiveFirst, log)
     metrics.reloaded(first.isWhatWasAskedFor, now() / 1000)
-    await serveUntil(stopped, { config, log, now, keeper, audit, metrics, denials })
+    await serveUntil(stopped, { config, signing, log, now, keeper, audit, metrics, denials }).finally(archived)
   } finally {
     await audit.close()
   }
@@ -93,6 +87,7 @@ async function run(config: ServerConfig, log: Log, io: Io): Promise<void> {
 
 interface Parts {
   readonly config: ServerConfig
+  readonly signing: Signing
   readonly log: Log
   readonly now: () => number
   readonly keeper: Keeper
@@ -102,10 +97,12 @@ interface Parts {
 }
 
 async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void> {
-  const { config, log, now, keeper, audit, metrics, denials } = parts
+  const { config, signing, log, now, keeper, audit, metrics, denials } = parts
   const token = randomBytes(32).toString('hex')
-  const proxies = pacProxies(config)
-  const pac = (mobile: boolean) => pacFile({ proxies, direct: config.pac.direct, mobile })
+  let proxies: readonly string[] = []
+  // Where clients cannot be told of a proxy, a way past it is all that the file could offer: it offers none.
+  const pac = (mobile: boolean) =>
+    pacFile({ proxies, direct: config.pac.direct, mobile: mobile || proxies.length === 0 })
   const exchanges = createReferences()
   const ownPages = createOwnPages({
     name: config.name,
@@ -140,50 +137,62 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     pac: () => pac(true),
     log,
   })
-  const adminAt = await admin.listen()
-  const listeners = await proxy.listen()
+  let quiet = () => {}
+  let started = () => {}
+  try {
+    const adminAt = await admin.listen()
+    const listeners = await proxy.listen()
+    quiet = listenForChanges(parts)
+    const { name, revision, mode } = keeper.policy
+    const at = listeners.map(({ address, port }) =>
+      address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
+    )
+    proxies = pacProxies(config, at[0])
+    if (proxies.length === 0) log.warn({}, 'pac.proxies is empty: /proxy.pac sends clients nowhere')
+    const policy = keeper.policy
+    const facts = { version: packageJson.version, node: process.version, mode, ...signing.facts }
+    const start = { action: 'start', outcome: 'success', reason: 'Landline has started', policy, facts } as const
+    started = await untilDone('recording the start', () => audit.record(start), log)
+    state = 'serving'
+    log.info(
+      { listeners: at, admin: adminAt.port, rules: name, revision, mode },
+      `landline listens on ${at.join(', ')}`,
+    )
+
+    const signal = await stopped
+    state = 'draining'
+    log.info({ signal, connections: proxy.connections }, 'landline drains')
+    started()
+    quiet()
+    await keeper.stop()
+    await proxy.drain()
+    await audit.record({
+      action: 'stop',
+      outcome: 'success',
+      reason: `Landline was stopped by ${signal}`,
+      policy: keeper.policy,
+      facts: {},
+    })
+  } finally {
+    // Also where a port is taken or a record cannot be written: what is left open would keep the process from its end.
+    quiet()
+    await keeper.stop()
+    await proxy.drain()
+    await Promise.all([admin.close(), ownPages.close()])
+  }
+  log.info({}, 'landline has stopped')
+}
+
+/** Reload by signal or by a changed file, exceptions that end: until the function that it returns is called. */
+function listenForChanges({ keeper, audit, now }: Parts): () => void {
   const reload = () => void keeper.reload('SIGHUP')
   process.on('SIGHUP', reload)
   keeper.watch()
   const stopExpiry = watchExpiry({ policy: () => keeper.policy, now, record: (event) => audit.record(event) })
-  const { name, revision, mode } = keeper.policy
-  await audit.record({
-    action: 'start',
-    outcome: 'success',
-    reason: 'Landline has started',
-    policy: keeper.policy,
-    facts: { version: packageJson.version, node: process.version, mode },
-  })
-  state = 'serving'
-  const at = listeners.map(({ address, port }) =>
-    address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
-  )
-  log.info({ listeners: at, admin: adminAt.port, rules: name, revision, mode }, `landline listens on ${at.join(', ')}`)
-
-  const signal = await stopped
-  state = 'draining'
-  log.info({ signal, connections: proxy.connections }, 'landline drains')
-  process.off('SIGHUP', reload)
-  stopExpiry()
-  await keeper.stop()
-  await proxy.drain()
-  await audit.record({
-    action: 'stop',
-    outcome: 'success',
-    reason: `Landline was stopped by ${signal}`,
-    policy: keeper.policy,
-    facts: {},
-  })
-  await Promise.all([admin.close(), ownPages.close()])
-  log.info({}, 'landline has stopped')
-}
-
-/** Those that are named; else the first listener, where its address is one that clients can be told. */
-function pacProxies({ pac, listeners }: ServerConfig): readonly string[] {
-  if (pac.proxies.length > 0) return pac.proxies.map(({ text }) => text)
-  const address = listeners[0]?.address
-  const isAny = address === undefined || ['0.0.0.0', '::'].includes(address.address.text)
-  return isAny ? [] : [address.text]
+  return () => {
+    process.off('SIGHUP', reload)
+    stopExpiry()
+  }
 }
 
 /** Resolves with the first signal that asks to stop; a second one does not wait for the drain. */
@@ -197,175 +206,6 @@ function stopSignal(): Promise<string> {
         resolve(signal)
       })
   })
-}
-
-/** The operator's log: one JSON line an event to standard output, written at once. Never a client's address or path. */
-function createLog() {
-  return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 1, sync: true }))
-}
-
-function ruleFileOf({ rules, rulesNamed }: ServerConfig): string {
-  return rulesNamed || existsSync(rules) ? rules : QUICK_START
-}
-
-interface First {
-  readonly policy: Policy
-  readonly sources: Sources
-  /** False: the file is bad, and what runs is the archived last good revision. */
-  readonly isWhatWasAskedFor: boolean
-}
-
-/** The file's policy; where the file is bad, the last one that ran, unless `strict`. Throws StartError where there is none. */
-async function firstPolicy(
-  main: string,
-  config: ServerConfig,
-  audit: Audit,
-  metrics: Metrics,
-  log: Log,
-  now: () => number,
-): Promise<First> {
-  const asked = { main, catalogueDir: config.catalog ?? undefined, monitor: config.monitor, now }
-  const candidate = await readCandidate(asked)
-  if (candidate.policy !== null)
-    return { policy: candidate.policy, sources: candidate.sources, isWhatWasAskedFor: true }
-  const last = config.strict ? null : await lastGood(audit, config, log, now())
-  if (last?.policy == null) throw new StartError(candidate.problems)
-  metrics.reloaded(false, now() / 1000)
-  log.error({ problems: candidate.problems, revision: last.policy.revision }, 'rules refused, the last good ones run')
-  await audit.record({
-    action: 'reload-failed',
-    outcome: 'failure',
-    reason: `${main} is refused at start; the last good rules run`,
-    policy: last.policy,
-    facts: { why: 'start', problems: candidate.problems.slice(0, 50) },
-  })
-  // What is watched from here on is the file that was asked for.
-  return { policy: last.policy, sources: candidate.sources, isWhatWasAskedFor: false }
-}
-
-async function lastGood(audit: Audit, { monitor }: ServerConfig, log: Log, now: number): Promise<Candidate | null> {
-  try {
-    const archived = await audit.lastGood()
-    if (archived === null) return null
-    const { main, files, catalogue } = archived
-    const sources = { main, files: new Map(Object.entries(files)), catalogue: new Map(Object.entries(catalogue)) }
-    return testCandidate(sources, monitor, now)
-  } catch (error) {
-    log.error({ err: error }, 'the last good rules cannot be read')
-    return null
-  }
-}
-
-/** Archive first: what runs must be there to be looked up, whatever happens next. */
-async function putInForce(
-  policy: Policy,
-  { main, files, catalogue }: Sources,
-  audit: Audit,
-  metrics: Metrics,
-): Promise<void> {
-  const texts = [...files].flatMap(([path, text]) => (text === null ? [] : [[path, text] as const]))
-  await audit.archive({
-    revision: policy.revision,
-    main,
-    files: Object.fromEntries(texts),
-    catalogue: Object.fromEntries(catalogue),
-  })
-  metrics.policyChanged({
-    name: policy.name,
-    revision: policy.revision,
-    mode: policy.mode,
-    segments: [...policy.segments.values(), policy.unknownSeat.segment].map(({ id, medium }) => ({ id, medium })),
-    services: [...policy.services.keys()],
-    rules: policy.rules.map(({ entry }) => entry.id),
-    exceptions: policy.file.exceptions.map(({ id, expiresAt }) => ({ id, expiresAt })),
-  })
-}
-
-function openAuditOf(
-  { audit, name }: ServerConfig,
-  metrics: Metrics,
-  remember: ReturnType<typeof createDenials>['remember'],
-  log: Log,
-  now: () => number,
-): Promise<Audit> {
-  return openAudit({
-    dir: audit.dir,
-    sync: audit.sync,
-    onFailure: audit.onFailure,
-    observer: { name, version: packageJson.version },
-    repeatSeconds: audit.repeatSeconds,
-    segmentBytes: audit.segmentBytes,
-    now,
-    meter: {
-      recorded: metrics.recorded,
-      writeFailed: metrics.auditWriteError,
-      queued: metrics.auditQueue,
-      synced: metrics.auditSync,
-      diskFree: metrics.diskFree,
-    },
-    log: (level, message, facts) => log[level](facts, message),
-    onRecord: (event, reference) => {
-      if ('verdict' in event) logRecorded(event, reference, log)
-      if (event.action !== 'block' && event.action !== 'refuse') return
-      const { verdict, source, destination } = event
-      const { service, segment, rule, reason, alternative } = verdict
-      const host = destination?.domain ?? destination?.ip ?? ''
-      remember({
-        reference,
-        at: now(),
-        client: source.ip,
-        service,
-        segment: segment.id,
-        rule,
-        host,
-        reason,
-        alternative,
-      })
-    },
-  })
-}
-
-/** One line for each recorded exchange: what was decided, and where to look it up. Who asked stands in the record alone. */
-function logRecorded({ action, verdict, destination }: TrafficEvent, reference: string, log: Log): void {
-  const { segment, service, rule, exception } = verdict
-  const host = destination?.domain ?? destination?.ip ?? null
-  log.info(
-    { action, reference, segment: segment.id, medium: segment.medium, service, rule, exception, host },
-    'recorded',
-  )
-}
-
-function proxyOptionsOf({
-  name,
-  ownHost,
-  listeners,
-  limits,
-  origins,
-  parents,
-  audit,
-}: ServerConfig): Pick<ProxyOptions, 'name' | 'ownHost' | 'listeners' | 'limits' | 'origins' | 'parents' | 'resolveDenied'> {
-  return {
-    name,
-    ownHost,
-    listeners: listeners.map(({ address, clientAddress, trusted, tls }) => ({
-      host: address.address.text,
-      port: address.port,
-      clientAddress,
-      trusted,
-      tls: tls === null ? null : { cert: readFileSync(tls.cert, 'utf8'), key: readFileSync(tls.key, 'utf8') },
-    })),
-    limits,
-    origins,
-    parents: parents.map(({ url }) => url),
-    resolveDenied: audit.resolveDenied,
-  }
-}
-
-function readiness(state: string, audit: Audit, config: ServerConfig) {
-  const reasons: string[] = []
-  if (state !== 'serving') reasons.push(state)
-  if (config.audit.onFailure === 'block' && !audit.healthy()) reasons.push('records cannot be written')
-  return { ready: reasons.length === 0, reasons }
 }
 
 function messageOf(error: unknown): string {

@@ -1,10 +1,9 @@
 /** Kills, torn ends and power cuts: no acknowledged record is lost, and nothing is repaired in silence. */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { appendFileSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import t from 'tap'
 import { codeOf, denial, NOON, openWith, readLog } from './helpers.ts'
+import { storm } from './storms.ts'
 
 const DAY = 86_400_000
 /** How far from its end a segment is first looked at (audit/recover.ts). */
@@ -161,26 +160,6 @@ t.test('a segment cut at any byte loses what is behind the cut, and only that', 
   }
   t.ok(readdirSync(dir).filter((name) => name.startsWith('torn-')).length > 20)
 })
-
-/** Starts the storm; resolves once it has acknowledged `count` records, with what it printed so far and from then on. */
-async function storm(
-  dir: string,
-  sync: string,
-  count: number,
-): Promise<{ child: ChildProcess; printed: string[]; ended: Promise<void> }> {
-  const script = join(import.meta.dirname, 'storm.ts')
-  const child = spawn(process.execPath, [script, dir, sync], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const printed: string[] = []
-  const enough = Promise.withResolvers<void>()
-  const input = createInterface({ input: child.stdout })
-  input.on('line', (line) => {
-    printed.push(line)
-    if (printed.length === count) enough.resolve()
-  })
-  const ended = new Promise<void>((resolve) => input.once('close', () => resolve()))
-  await Promise.race([enough.promise, ended])
-  return { child, printed, ended }
-}
 
 for (const sync of ['fsync', 'write']) {
   t.test(`kill -9 under load, with sync: ${sync}: every acknowledged record is there, the chain holds`, async (t) => {

@@ -1,15 +1,21 @@
 /**
  * A process of its own that crash.test.ts kills: records denials from 32 callers, and prints each reference once its record
- * is safe. Arguments: the folder, then `fsync` or `write`.
+ * is safe. Arguments: the folder, then `fsync` or `write`, then the key that signs the log, if one does.
  */
 import { writeSync } from 'node:fs'
 import { openAudit } from '../../audit/audit.ts'
+import { loadKey } from '../../audit/keys.ts'
 import { denial } from './helpers.ts'
 
 const ignore = () => {}
+const [, , dir = '', sync = 'fsync', keyFile = ''] = process.argv
+const key = keyFile === '' ? null : loadKey(keyFile, 'landline-1', dir).key
+// Signs all the time: most kills meet a checkpoint.
+const evidence = key && { key, records: 3, seconds: 1, treeSize: ignore, checkpointed: ignore }
 const audit = await openAudit({
-  dir: process.argv[2] ?? '',
-  sync: process.argv[3] === 'write' ? 'write' : 'fsync',
+  dir,
+  sync: sync === 'write' ? 'write' : 'fsync',
+  ...(evidence && { evidence }),
   onFailure: 'block',
   observer: { name: 'landline-1', version: '1.0.0' },
   repeatSeconds: 0,

@@ -1,0 +1,147 @@
+/** Opens what makes the log evidence: the tree over its lines, the checkpoints signed so far, and what signs the next ones. */
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { SystemEvent } from '../rules/events.ts'
+import { type Checkpoint, epochOrigin, isOriginOf } from './checkpoint.ts'
+import { CHECKPOINTS, readCheckpoints } from './checkpoint-file.ts'
+import { checkSignature, type VerifierKey } from './note.ts'
+import type { OwnEvent } from './record.ts'
+import { setAside, type Torn } from './recover.ts'
+import { type Regrown, regrow } from './regrow.ts'
+import { Sealer, type SealerOptions } from './sealer.ts'
+import { linesFrom } from './seek.ts'
+import { listSegments } from './segment.ts'
+import { parseRecord, readStamp } from './stamp.ts'
+import type { Tree } from './tree.ts'
+
+export interface EvidenceOptions
+  extends Pick<SealerOptions, 'key' | 'records' | 'seconds' | 'treeSize' | 'checkpointed'> {
+  /** Calls `tick` every so many milliseconds until the answer is called; an unreferenced timer where none is given. */
+  readonly every?: (ms: number, tick: () => void) => () => void
+}
+
+export interface Evidence {
+  readonly sealer: Sealer
+  readonly tree: Tree
+  /** To be recorded before anything else. */
+  readonly keyChange: OwnEvent | null
+  /** Of a recovery record: what is not as an orderly stop leaves it; null where all is. */
+  readonly facts: SystemEvent['facts'] | null
+  /** The log is not what was signed. */
+  readonly isBroken: boolean
+}
+
+type Surroundings = Pick<SealerOptions, 'dir' | 'disk' | 'now' | 'log' | 'failed' | 'onDamage'>
+
+/** Reads what was signed and compares it with the log as it is. Rejects with ERR_AUDIT_UNREADABLE or the system's error. */
+export async function openEvidence(options: EvidenceOptions, around: Surroundings): Promise<Evidence> {
+  const { dir, now } = around
+  const { verifier } = options.key
+  const found = await readSigned(dir, verifier)
+  const aside = await setAside(dir, found.torn, now())
+  const { tree, broken } = await regrow(dir, found.last)
+  const { last, key } = found
+  const isKnown = last !== null && isOriginOf(last.origin, verifier.name)
+  const origin = broken !== null ? epochOrigin(verifier.name, tree.size + 1) : isKnown ? last.origin : verifier.name
+  const sealer = new Sealer({
+    ...options,
+    ...around,
+    tree,
+    origin,
+    last: broken === null ? last : null,
+    unnamed: await withoutName(dir, found.newest),
+    file: { length: found.length, namesKey: key !== null && key.text === verifier.text },
+  })
+  await sealer.introduce()
+  const unsigned = tree.size - (broken === null ? (last?.size ?? 0) : 0)
+  const isAsLeft = unsigned === 0 && !found.damaged && aside.length === 0 && broken === null
+  return {
+    sealer,
+    tree,
+    keyChange: key === null || key.text === verifier.text ? null : keyChange(key, verifier),
+    facts: isAsLeft
+      ? null
+      : { unsigned_records: unsigned, ...checkpointFacts(found, aside), ...epochFacts(last, broken, origin) },
+    isBroken: broken !== null || found.damaged,
+  }
+}
+
+interface Signed {
+  /** The last ones with good signatures. */
+  readonly newest: readonly Checkpoint[]
+  /** The newest of them. */
+  readonly last: Checkpoint | null
+  /** Who signed last, by the file itself. */
+  readonly key: VerifierKey | null
+  readonly damaged: boolean
+  readonly torn: readonly Torn[]
+  /** Without what is torn. */
+  readonly length: number
+}
+
+/** Signatures are checked of so many checkpoints at the end: the last good one counts, and all of them cost seconds. */
+const CHECKED = 8
+
+async function readSigned(dir: string, own: VerifierKey): Promise<Signed> {
+  const path = join(dir, CHECKPOINTS)
+  const keys = [own]
+  let key: VerifierKey | null = null
+  let newest: Checkpoint[] = []
+  let damaged = false
+  let torn: Torn[] = []
+  let length = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  for await (const entry of readCheckpoints(path)) {
+    if (entry.kind === 'damaged') damaged = true
+    else if (entry.kind === 'checkpoint') newest = [...newest, entry.checkpoint].slice(-CHECKED)
+    else if (entry.kind === 'key') {
+      key = entry.key
+      if (!keys.some((known) => known.text === entry.key.text)) keys.push(entry.key)
+    } else {
+      const segment = { name: CHECKPOINTS, path, first: 1, startedAt: 0, compressed: false }
+      torn = [{ segment, from: entry.from, bytes: length - entry.from }]
+      length = entry.from
+    }
+  }
+  const good = newest.filter(({ note }) => keys.some((known) => checkSignature(note, known) === 'good'))
+  return { newest: good, last: good.at(-1) ?? null, key, damaged: damaged || good.length < newest.length, torn, length }
+}
+
+/** Those that no record names: the last ones before a stop, or a crash. */
+async function withoutName(dir: string, checkpoints: readonly Checkpoint[]): Promise<readonly Checkpoint[]> {
+  const [oldest] = checkpoints
+  if (oldest === undefined) return []
+  const named = new Set<unknown>()
+  for await (const lines of linesFrom(await listSegments(dir), oldest.size + 1)) {
+    for (const { bytes } of lines) {
+      const record = readStamp(bytes)?.isSystem ? parseRecord(bytes) : null
+      if (record?.event.action === 'checkpoint') named.add(record.landline.facts?.root)
+    }
+  }
+  return checkpoints.filter(({ root }) => !named.has(root.toString('base64')))
+}
+
+function keyChange(before: VerifierKey, now: VerifierKey): OwnEvent {
+  return {
+    action: 'key-changed',
+    outcome: 'success',
+    reason: 'Another key signs checkpoints from here on',
+    policy: null,
+    facts: { key: now.text, before: before.text },
+  }
+}
+
+function checkpointFacts({ damaged }: Signed, aside: readonly string[]): SystemEvent['facts'] {
+  return { checkpoints_damaged: damaged, checkpoints_set_aside: aside }
+}
+
+function epochFacts(last: Checkpoint | null, broken: Regrown['broken'], origin: string): SystemEvent['facts'] {
+  if (last === null || broken === null) return {}
+  const signed = { signed_origin: last.origin, signed_size: last.size, signed_root: last.root.toString('base64') }
+  return { ...signed, found_root: broken.root, epoch: origin }
+}
+
+/** What `every` is where nobody gives another; does not keep the process running. */
+export function everyUnreferenced(ms: number, tick: () => void): () => void {
+  const timer = setInterval(tick, ms).unref()
+  return () => clearInterval(timer)
+}

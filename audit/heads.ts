@@ -1,0 +1,274 @@
+/**
+ * Holds the log against what was signed: the checkpoints in its folder, in their order, and those that were kept elsewhere.
+ * Each is compared with the tree at the moment when the tree has as many lines.
+ */
+import type { Checkpoint } from './checkpoint.ts'
+import { isOriginOf } from './checkpoint.ts'
+import { CHECKPOINTS, type Entry, readCheckpoints } from './checkpoint-file.ts'
+import { checkSignature, isSameKey, type VerifierKey } from './note.ts'
+import type { Place, Problems } from './problems.ts'
+import type { AuditRecord } from './read.ts'
+
+/** A checkpoint that was kept elsewhere, and where it was read. */
+export interface OutsideCheckpoint extends Place {
+  readonly checkpoint: Checkpoint
+}
+
+export interface HeadsOptions {
+  /** Of the checkpoint file. */
+  readonly path: string
+  /** Given by who verifies; none: the folder's own word is taken. */
+  readonly keys: readonly VerifierKey[]
+  readonly outside: readonly OutsideCheckpoint[]
+  readonly problems: Problems
+}
+
+/** The tree as it stands, and where. */
+export interface Head {
+  readonly size: number
+  readonly root: () => Buffer
+  /** The last line. */
+  readonly place: Place | null
+  readonly sequence: number
+  readonly faults: number
+}
+
+/** A checkpoint that the log is held against. */
+interface Signed {
+  readonly checkpoint: Checkpoint
+  readonly place: Place
+  /** Whose signature it has: a key that was given, or one that only the folder names. */
+  readonly by: 'given' | 'named'
+  readonly isOutside: boolean
+}
+
+/** A record names a checkpoint soon after it was signed: so many are remembered. */
+const RECENT = 1000
+
+export class Heads {
+  readonly #options: HeadsOptions
+  readonly #entries: AsyncGenerator<Entry>
+  #next: Signed | null = null
+  #outside: OutsideCheckpoint[]
+  /** By size and root: kept elsewhere, and not yet found in the folder. */
+  readonly #notInFolder = new Map<string, OutsideCheckpoint>()
+  /** Named by the folder's file, and by records of the log. */
+  readonly #fileKeys: VerifierKey[] = []
+  readonly #toldKeys = new Set<string>()
+  readonly #recent = new Set<string>()
+  #lastSize = -1
+  #isBroken = false
+  #pending: { readonly head: Head; readonly signed: Signed } | null = null
+  #goodFaults = 0
+  #outsideGood = 0
+  /** Signed by a key that was not given, beyond all that a given one signed. */
+  #foreign: Signed | null = null
+  isTorn = false
+  /** Checkpoints that the log fits. */
+  checked = 0
+  /** The newest of them; 0: none. */
+  goodSize = 0
+  /** The newest of them that was kept elsewhere and is signed by a given key; 0: none. */
+  outsideSize = 0
+  /** Who signed the newest. */
+  signer: VerifierKey | null = null
+
+  constructor(options: HeadsOptions) {
+    this.#options = options
+    this.#entries = readCheckpoints(options.path)
+    this.#outside = options.outside.toSorted((a, b) => a.checkpoint.size - b.checkpoint.size)
+    for (const one of options.outside) this.#notInFolder.set(nameOf(one.checkpoint), one)
+  }
+
+  /** To be called once, before anything else: the tree begins with so many lines that are no longer there. */
+  async open(size: number): Promise<void> {
+    await this.#advance()
+    for (; this.#next !== null && this.#next.checkpoint.size < size; await this.#advance())
+      this.#expectName(this.#next.checkpoint)
+    this.#outside = this.#outside.filter(({ checkpoint }) => checkpoint.size >= size)
+  }
+
+  /** The size at which the tree is to be shown. */
+  get nextSize(): number {
+    return Math.min(
+      this.#next?.checkpoint.size ?? Number.POSITIVE_INFINITY,
+      this.#outside[0]?.checkpoint.size ?? Number.POSITIVE_INFINITY,
+    )
+  }
+
+  async meet(head: Head): Promise<void> {
+    while (this.#next?.checkpoint.size === head.size) {
+      if (this.#isAnnounced(this.#next)) this.#compare(this.#next, head)
+      await this.#advance()
+    }
+    // By now all keys are read that the folder names up to here.
+    const met = this.#outside.filter(({ checkpoint }) => checkpoint.size === head.size)
+    this.#outside = this.#outside.slice(met.length)
+    for (const one of met) {
+      const signed = this.#accept(one.checkpoint, one, true)
+      if (signed !== null) this.#compare(signed, head)
+    }
+  }
+
+  /** To be called after each line that follows: what is wrong with the line after a checkpoint may explain the checkpoint. */
+  settle(faults: number): void {
+    if (this.#pending === null) return
+    const { head, signed } = this.#pending
+    this.#pending = null
+    if (faults > this.#goodFaults) return
+    this.#tellMismatch(head, signed)
+  }
+
+  get isUnsettled(): boolean {
+    return this.#pending !== null
+  }
+
+  /** What a record says of keys and checkpoints. */
+  told({ event, landline: { facts = {} } }: AuditRecord, place: Place, faults: number): void {
+    if (typeof facts.key === 'string') this.#toldKeys.add(facts.key)
+    // Once lines are missing or too many, a checkpoint is met too late or too early to be compared.
+    if (event.action === 'checkpoint' && faults === 0) this.#named(`${facts.size} ${facts.root}`, place, event.sequence)
+    if (event.action === 'recovered' && typeof facts.signed_size === 'number' && typeof facts.epoch === 'string') {
+      const what = `the proxy found at its start that the log was not what it had signed (${facts.signed_size} records)`
+      this.#options.problems.add(facts.found_root === null ? 'truncation' : 'mismatch', place, event.sequence, what)
+    }
+  }
+
+  /** What was signed and is not there. */
+  async end(head: Head): Promise<void> {
+    const { problems } = this.#options
+    this.settle(head.faults)
+    let beyond: Signed | null = null
+    for (; this.#next !== null; await this.#advance())
+      if (this.#next.checkpoint.size > head.sequence) beyond = this.#next
+    for (const one of this.#outside) {
+      const signed = this.#accept(one.checkpoint, one, true)
+      if (signed !== null && one.checkpoint.size > head.sequence) beyond = signed
+    }
+    if (beyond !== null) {
+      const { checkpoint, place } = beyond
+      const what = `${checkpoint.size} records were signed (${place.file}:${place.line}), the log ends with ${head.sequence}`
+      problems.add('truncation', head.place, head.sequence, what)
+    }
+    for (const { checkpoint, file, line } of this.#notInFolder.values()) {
+      const what = `the checkpoint of ${checkpoint.size} records that was kept elsewhere is not in the folder's ${CHECKPOINTS}`
+      problems.add('replaced-checkpoint', { file, line }, checkpoint.size, what)
+    }
+    if (this.#foreign === null) return
+    const { checkpoint, place } = this.#foreign
+    const [signature] = checkpoint.note.signatures
+    const what = `the checkpoint of ${checkpoint.size} records is signed by ${signature?.name}+${signature?.id}, a key that was not given. If the key was changed (a record key-changed says so), give the new one too`
+    problems.add('foreign-key', place, checkpoint.size, what)
+  }
+
+  #named(name: string, place: Place, sequence: number): void {
+    if (this.#recent.has(name)) return
+    const [size] = name.split(' ')
+    const what = `it names a checkpoint of ${size} records that is not in ${CHECKPOINTS}`
+    this.#options.problems.add('replaced-checkpoint', place, sequence, what)
+  }
+
+  #expectName(checkpoint: Checkpoint): void {
+    this.#recent.add(nameOf(checkpoint))
+    const [oldest] = this.#recent
+    if (oldest !== undefined && this.#recent.size > RECENT) this.#recent.delete(oldest)
+  }
+
+  /** Records name the keys that sign: one that none of them names is not the log's own. */
+  #isAnnounced({ checkpoint, place, by }: Signed): boolean {
+    const key = this.#keyOf(checkpoint)
+    if (by === 'given' || key === null || this.#toldKeys.size === 0 || this.#toldKeys.has(key.text)) return true
+    const what = `the checkpoint of ${checkpoint.size} records is signed by ${key.name}+${key.id}; no record before it says that this key signs`
+    this.#options.problems.add('foreign-key', place, checkpoint.size, what)
+    return false
+  }
+
+  #compare(signed: Signed, head: Head): void {
+    const { checkpoint, by, isOutside } = signed
+    if (!isOutside) this.#expectName(checkpoint)
+    if (!head.root().equals(checkpoint.root)) {
+      if (!this.#isBroken || (isOutside && this.goodSize === head.size)) this.#pending ??= { head, signed }
+      this.#isBroken = true
+      return
+    }
+    if (!isOutside || this.#notInFolder.has(nameOf(checkpoint))) this.checked++
+    this.goodSize = checkpoint.size
+    this.#goodFaults = head.faults
+    if (isOutside) this.#outsideGood = checkpoint.size
+    if (isOutside && by === 'given') this.outsideSize = checkpoint.size
+    if (by === 'given') this.#foreign = null
+    else if (this.#options.keys.length > 0) this.#foreign ??= signed
+    this.signer = this.#keyOf(checkpoint)
+  }
+
+  #tellMismatch(head: Head, { checkpoint, place, isOutside }: Signed): void {
+    // Where the folder's own checkpoints fit and one from outside does not, they prove nothing.
+    const from = (isOutside ? this.#outsideGood : this.goodSize) + 1
+    const isOne = from === checkpoint.size
+    const what = isOne ? `record ${from} is` : `records ${from} to ${checkpoint.size} are`
+    const message = `${what} not what was signed (${place.file}:${place.line})`
+    this.#options.problems.add(isOne ? 'edit' : 'mismatch', head.place, head.sequence, message)
+  }
+
+  /** Goes on to the next checkpoint in the folder that can be compared. */
+  async #advance(): Promise<void> {
+    const { problems } = this.#options
+    this.#next = null
+    while (this.#next === null) {
+      const { value: entry, done } = await this.#entries.next()
+      if (done) return
+      const place = { file: CHECKPOINTS, line: entry.line }
+      if (entry.kind === 'torn') this.isTorn = true
+      else if (entry.kind === 'damaged')
+        problems.add('replaced-checkpoint', place, null, 'is neither a checkpoint nor a key')
+      else if (entry.kind === 'key') this.#meetKey(entry.key, place)
+      else if (entry.checkpoint.size <= this.#lastSize) {
+        const what = `the checkpoint of ${entry.checkpoint.size} records stands after one of ${this.#lastSize}`
+        problems.add('replaced-checkpoint', place, entry.checkpoint.size, what)
+      } else {
+        this.#lastSize = entry.checkpoint.size
+        this.#notInFolder.delete(nameOf(entry.checkpoint))
+        this.#next = this.#accept(entry.checkpoint, place, false)
+      }
+    }
+  }
+
+  #meetKey(key: VerifierKey, place: Place): void {
+    if (this.#fileKeys.at(-1)?.text === key.text)
+      this.#options.problems.add('replaced-checkpoint', place, null, 'the same key is named twice in a row')
+    this.#fileKeys.push(key)
+  }
+
+  /** null, and a problem, where the signature is not good. */
+  #accept(checkpoint: Checkpoint, place: Place, isOutside: boolean): Signed | null {
+    const key = this.#keyOf(checkpoint)
+    const { problems, keys } = this.#options
+    const { size, note, origin } = checkpoint
+    if (key === null) {
+      const [signature] = note.signatures
+      const what = `the checkpoint of ${size} records is signed by ${signature?.name}+${signature?.id}, which neither was given nor is named in ${CHECKPOINTS}`
+      problems.add('foreign-key', place, size, what)
+      return null
+    }
+    if (checkSignature(note, key) !== 'good' || !isOriginOf(origin, key.name)) {
+      problems.add('replaced-checkpoint', place, size, `the checkpoint of ${size} records does not fit its signature`)
+      return null
+    }
+    if (!isOutside && this.#fileKeys.at(-1)?.text !== key.text) {
+      const what = `the checkpoint of ${size} records is signed by ${key.name}+${key.id}, which ${CHECKPOINTS} does not name before it`
+      problems.add('replaced-checkpoint', place, size, what)
+      return null
+    }
+    const isGiven = keys.some(({ text }) => text === key.text)
+    return { checkpoint, place, by: isGiven ? 'given' : 'named', isOutside }
+  }
+
+  #keyOf({ note }: Checkpoint): VerifierKey | null {
+    const known = [...this.#options.keys, ...this.#fileKeys]
+    return known.find((key) => note.signatures.some((signature) => isSameKey(signature, key))) ?? null
+  }
+}
+
+function nameOf({ size, root }: Checkpoint): string {
+  return `${size} ${root.toString('base64')}`
+}

@@ -1,0 +1,70 @@
+/** The key that signs checkpoints: Ed25519, PKCS #8 in a PEM file that only its owner may read, never in the log's own folder. */
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { AuditError, errorName } from './error.ts'
+import { keyName, type SigningKey, verifierKey } from './note.ts'
+
+const KEY_MODE = 0o600
+const KEY_FOLDER_MODE = 0o700
+
+export interface LoadedKey {
+  readonly key: SigningKey
+  /** There was none. */
+  readonly made: boolean
+  /** Others on this machine can read the file. */
+  readonly exposed: boolean
+}
+
+/** The key of the file, made where there is none. Throws ERR_AUDIT_KEY, also where the file would lie inside `auditDir` (null: not known). */
+export function loadKey(path: string, observer: string, auditDir: string | null): LoadedKey {
+  if (auditDir !== null && isInside(path, auditDir)) {
+    const message = `The signing key ${path} lies in the audit folder ${auditDir}: whoever copies the log would have it. Set audit.key to a path elsewhere.`
+    throw new AuditError('ERR_AUDIT_KEY', message)
+  }
+  const made = makeKey(path)
+  try {
+    const privateKey = createPrivateKey(readFileSync(path))
+    if (privateKey.asymmetricKeyType !== 'ed25519') throw new Error(`it is of type ${privateKey.asymmetricKeyType}`)
+    return { key: signingKey(observer, privateKey), made, exposed: (statSync(path).mode & 0o077) !== 0 }
+  } catch (cause) {
+    const message = `The signing key ${path} cannot be used: ${errorName(cause)}. It must be an Ed25519 private key in PEM.`
+    throw new AuditError('ERR_AUDIT_KEY', message, { cause })
+  }
+}
+
+/** Whether there was none: one that is there is left as it is. */
+function makeKey(path: string): boolean {
+  const { privateKey } = generateKeyPairSync('ed25519')
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: KEY_FOLDER_MODE })
+    writeFileSync(path, privateKey.export({ type: 'pkcs8', format: 'pem' }), {
+      mode: KEY_MODE,
+      flag: 'wx',
+      flush: true,
+    })
+    return true
+  } catch (cause) {
+    if (errorName(cause) === 'EEXIST') return false
+    throw new AuditError('ERR_AUDIT_KEY', `The signing key ${path} cannot be made: ${errorName(cause)}`, { cause })
+  }
+}
+
+function signingKey(observer: string, privateKey: KeyObject): SigningKey {
+  return { verifier: verifierKey(keyName(observer), privateKey), privateKey }
+}
+
+function isInside(path: string, folder: string): boolean {
+  const way = relative(realPath(folder), realPath(path))
+  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && resolve(way) !== way)
+}
+
+/** Through all links, as far as the path exists. */
+function realPath(path: string): string {
+  const full = resolve(path)
+  try {
+    return realpathSync(full)
+  } catch {
+    return dirname(full) === full ? full : join(realPath(dirname(full)), basename(full))
+  }
+}

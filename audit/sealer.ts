@@ -1,0 +1,147 @@
+/**
+ * Signs the log's head when that is due: after so many records, so much time, a new segment, at the end. What is signed is
+ * on the disk before, and the checkpoint is on the disk before anybody is told. The log then names each checkpoint in a
+ * record, so that none can be taken away unnoticed.
+ */
+import { join } from 'node:path'
+import { type Checkpoint, signCheckpoint } from './checkpoint.ts'
+import { CHECKPOINTS, checkpointEntry, keyEntry } from './checkpoint-file.ts'
+import type { Disk } from './disk.ts'
+import { errorName } from './error.ts'
+import type { AuditLog } from './meter.ts'
+import type { SigningKey } from './note.ts'
+import type { OwnEvent } from './record.ts'
+import type { Tail } from './tail.ts'
+import type { Tree } from './tree.ts'
+
+export interface SealerOptions {
+  readonly dir: string
+  readonly disk: Disk
+  readonly tree: Tree
+  readonly key: SigningKey
+  readonly origin: string
+  /** The newest checkpoint in the file; null where there is none. */
+  readonly last: Checkpoint | null
+  /** Those that no record names yet. */
+  readonly unnamed: readonly Checkpoint[]
+  /** Bytes of the file, and whether its last `key` is this one. */
+  readonly file: { readonly length: number; readonly namesKey: boolean }
+  /** Sign after so many records, at the latest after so many seconds. */
+  readonly records: number
+  readonly seconds: number
+  readonly now: () => number
+  readonly log: AuditLog
+  readonly treeSize: (records: number) => void
+  /** A checkpoint stands for all of the log; seconds since 1970. */
+  readonly checkpointed: (atSeconds: number) => void
+  readonly failed: () => void
+  /** The checkpoint file is not as it was left. */
+  readonly onDamage: (file: string, what: string) => void
+}
+
+export class Sealer {
+  readonly #options: SealerOptions
+  #last: Checkpoint | null
+  #length: number
+  #namesKey: boolean
+  /** When, at which size and in which segment it was last tried. */
+  #tried: { at: number; size: number; file: string | null }
+  /** Not yet named by a record of the log. */
+  #unnamed: OwnEvent[] = []
+
+  constructor(options: SealerOptions) {
+    this.#options = options
+    const { last, unnamed, file, tree, now, treeSize } = options
+    this.#last = last
+    this.#length = file.length
+    this.#namesKey = file.namesKey
+    const unsigned = tree.size - (last?.size ?? 0)
+    this.#tried = { at: unsigned === 0 ? now() : Number.NEGATIVE_INFINITY, size: tree.size, file: null }
+    for (const checkpoint of unnamed) this.#unnamed.push(this.#naming(checkpoint, { file: null, after: null }))
+    treeSize(tree.size)
+  }
+
+  /** Whether there is something to sign, or to say that nothing has changed. */
+  isDue({ files: { file } }: Tail): boolean {
+    const { tree, records, seconds, now } = this.#options
+    const waited = now() - this.#tried.at
+    if (waited >= seconds * 1000 || waited < 0) return true
+    if (tree.size === this.#tried.size) return false
+    return tree.size - this.#tried.size >= records || (this.#tried.file !== null && file !== this.#tried.file)
+  }
+
+  /** Signs the tree as it is, unless that is signed already. A failure is told and counted, and tried again when due. */
+  async seal(tail: Tail): Promise<void> {
+    const { tree, now, log, checkpointed, failed } = this.#options
+    this.#tried = { at: now(), size: tree.size, file: tail.files.file }
+    try {
+      if (tree.size !== (this.#last?.size ?? 0)) await this.#sign(tail)
+      if (this.#last !== null) checkpointed(now() / 1000)
+    } catch (error) {
+      failed()
+      log('error', 'audit: no checkpoint could be written', { error: errorName(error), size: tree.size })
+    }
+  }
+
+  /** Says in the file who signs, before the first checkpoint does. */
+  async introduce(): Promise<void> {
+    if (this.#namesKey) return
+    try {
+      await this.#append('')
+    } catch (error) {
+      this.#options.log('error', 'audit: the key cannot be written down', { error: errorName(error) })
+    }
+  }
+
+  /** The records that name the checkpoints since the last call. */
+  takeNamings(): OwnEvent[] {
+    return this.#unnamed.splice(0)
+  }
+
+  /** To be told after each batch. */
+  grew(): void {
+    this.#options.treeSize(this.#options.tree.size)
+  }
+
+  async #sign(tail: Tail): Promise<void> {
+    const { dir, disk, tree, key, origin, log } = this.#options
+    const files = tail.files
+    await tail.sync()
+    const checkpoint = signCheckpoint(origin, tree.size, tree.root(), key)
+    await this.#append(checkpointEntry(checkpoint))
+    this.#last = checkpoint
+    this.#unnamed.push(this.#naming(checkpoint, files))
+    log('info', 'audit: checkpoint', { size: checkpoint.size, note: checkpoint.text })
+    try {
+      await tree.save(dir, disk)
+    } catch (error) {
+      log('warn', 'audit: the cache of the tree cannot be written', { error: errorName(error) })
+    }
+  }
+
+  async #append(entry: string): Promise<void> {
+    const { dir, disk, key, onDamage } = this.#options
+    const bytes = Buffer.from((this.#namesKey ? '' : keyEntry(key.verifier)) + entry)
+    const file = await disk.open(join(dir, CHECKPOINTS), 'new')
+    try {
+      const size = await file.size()
+      if (size !== this.#length) onDamage(CHECKPOINTS, `it has ${size} bytes, of ${this.#length} written`)
+      if ((await file.write(bytes, size)) < bytes.length) {
+        await file.truncate(size)
+        throw new Error('the disk took only a part')
+      }
+      await file.datasync()
+      if (size === 0) await disk.syncFolder(dir)
+      this.#length = size + bytes.length
+      this.#namesKey = true
+    } finally {
+      await file.close()
+    }
+  }
+
+  #naming({ size, root }: Checkpoint, { file, after }: Tail['files']): OwnEvent {
+    const { key } = this.#options
+    const facts = { size, root: root.toString('base64'), key: key.verifier.text, file, after }
+    return { action: 'checkpoint', outcome: 'success', reason: 'The records so far are signed', policy: null, facts }
+  }
+}

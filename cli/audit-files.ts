@@ -1,0 +1,90 @@
+/** What the audit commands are given to judge by: public keys, and checkpoints that were kept elsewhere. */
+import { readFileSync } from 'node:fs'
+import { parseCheckpoint } from '../audit/checkpoint.ts'
+import { CHECKPOINTS, readCheckpoints } from '../audit/checkpoint-file.ts'
+import { AuditError } from '../audit/error.ts'
+import type { OutsideCheckpoint } from '../audit/heads.ts'
+import { parseVerifierKey, type VerifierKey } from '../audit/note.ts'
+import { isLog } from '../audit/verify.ts'
+import { quoted } from '../rules/address.ts'
+import { UsageError } from './io.ts'
+
+/** Throws UsageError. */
+export function keysOf(texts: readonly string[]): VerifierKey[] {
+  return texts.map((text) => {
+    const key = parseVerifierKey(text.trim())
+    if (key !== null) return key
+    throw new UsageError(
+      `--key ${quoted(text)} is no public key: it reads NAME+ID+BASE64, as the proxy prints it when it starts`,
+    )
+  })
+}
+
+/**
+ * The checkpoints of the files: a single one, a copy of checkpoints.txt, or lines of the operator's log, which quote them in
+ * `note`. Throws UsageError.
+ */
+export async function outsideCheckpoints(files: readonly string[]): Promise<OutsideCheckpoint[]> {
+  const all: OutsideCheckpoint[] = []
+  for (const file of files) {
+    const found = await readOutside(file)
+    if (found.length === 0)
+      throw new UsageError(
+        `${file}: no checkpoint in it. It is a copy from ${CHECKPOINTS}, or the log that the proxy prints`,
+      )
+    all.push(...found)
+  }
+  return all
+}
+
+async function readOutside(file: string): Promise<OutsideCheckpoint[]> {
+  const text = readText(file)
+  if (text.trimStart().startsWith('{')) return quotedCheckpoints(file, text)
+  const single = parseCheckpoint(text)
+  if (single !== null) return [{ checkpoint: single, file, line: 1 }]
+  const found: OutsideCheckpoint[] = []
+  for await (const entry of readCheckpoints(file)) {
+    if (entry.kind === 'checkpoint') found.push({ checkpoint: entry.checkpoint, file, line: entry.line })
+    if (entry.kind === 'damaged') throw new UsageError(`${file}:${entry.line} is neither a checkpoint nor a key`)
+  }
+  return found
+}
+
+function quotedCheckpoints(file: string, text: string): OutsideCheckpoint[] {
+  return text.split('\n').flatMap((line, index) => {
+    const note = line.includes('"note"') ? noteOf(line) : null
+    const checkpoint = note === null ? null : parseCheckpoint(note)
+    return checkpoint === null ? [] : [{ checkpoint, file, line: index + 1 }]
+  })
+}
+
+function noteOf(line: string): string | null {
+  try {
+    const { note } = JSON.parse(line)
+    return typeof note === 'string' ? note : null
+  } catch {
+    return null
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`${file} cannot be read: ${error instanceof Error ? error.message : error}`)
+  }
+}
+
+/** Runs `use` on a folder that holds a log; what cannot be read at all is a mistake in the call. Throws UsageError. */
+export async function withLog<T>(dir: string, use: () => Promise<T>): Promise<T> {
+  try {
+    if (await isLog(dir)) return await use()
+  } catch (error) {
+    if (error instanceof AuditError) throw new UsageError(`${error.message}`)
+    if (error instanceof Error && 'syscall' in error) throw new UsageError(`${dir}: ${error.message}`)
+    throw error
+  }
+  throw new UsageError(
+    `${dir}: no audit log there. Name the folder that holds audit-*.jsonl (audit.dir in the server file)`,
+  )
+}

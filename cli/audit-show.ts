@@ -1,0 +1,91 @@
+/** `landline audit show DIR REF`: a record, the rule as it stood then, its neighbours, and the proof that it is in the log. */
+import { type FoundRecord, lookUp } from '../audit/look-up.ts'
+import { formatInclusion } from '../audit/proof.ts'
+import type { AuditRecord } from '../audit/read.ts'
+import { keysOf, withLog } from './audit-files.ts'
+import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
+import { type RuleText, ruleText } from './rule-text.ts'
+
+export interface AuditShowFlags {
+  readonly dir: string
+  readonly reference: string
+  readonly keys: readonly string[]
+  readonly json: boolean
+}
+
+const REFERENCE = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+/** 0: found, 1: there is no such record, 2: found, but not proven to be in the log. Throws UsageError. */
+export async function auditShow({ dir, reference, keys, json }: AuditShowFlags, io: Io): Promise<ExitCode> {
+  const wanted = reference.toLowerCase()
+  if (!REFERENCE.test(wanted))
+    throw new UsageError(
+      `${reference} is no whole reference; landline audit query DIR --ref PREFIX finds those that begin so`,
+    )
+  const given = keysOf(keys)
+  const found = await withLog(dir, () => lookUp(dir, wanted, given))
+  if (found === null) {
+    io.complain(`${wanted}: no such record in ${dir}`)
+    return EXIT.wrong
+  }
+  const { id = null, version = null } = found.record.rule ?? {}
+  const rule = id === null || version === null ? null : await ruleText(dir, version, id, io.now())
+  if (json) printJson(io, jsonOf(found, rule))
+  else for (const line of report(found, rule)) io.print(line)
+  return found.proof === null ? EXIT.incomplete : EXIT.fine
+}
+
+function jsonOf({ record, line, before, after, proof }: FoundRecord, rule: RuleText | null) {
+  return {
+    file: line.file,
+    line: line.line,
+    record,
+    rule: rule && { file: rule.file, line: rule.line, text: rule.text, genuine: rule.isGenuine },
+    before,
+    after,
+    proof: proof && {
+      key: proof.key.text,
+      checkpoint: proof.checkpoint.text,
+      tlog_proof: formatInclusion(record.event.sequence, proof.hashes, proof.checkpoint),
+    },
+  }
+}
+
+function report({ record, line, before, after, proof }: FoundRecord, rule: RuleText | null): string[] {
+  return [
+    `${line.file}:${line.line}`,
+    JSON.stringify(record, null, 2),
+    '',
+    ...ruleLines(record, rule),
+    '',
+    `before: ${before === null ? '-' : brief(before)}`,
+    `this:   ${brief(record)}`,
+    `after:  ${after === null ? '-' : brief(after)}`,
+    '',
+    ...proofLines(record, proof),
+  ]
+}
+
+function ruleLines({ rule }: AuditRecord, found: RuleText | null): string[] {
+  if (rule?.id == null) return ['No rule decided this.']
+  if (found === null) return [`${rule.id} has no text in the archive (${rule.version}).`]
+  const doubt = found.isGenuine ? '' : ' The archived text does NOT make that revision: it was changed.'
+  return [`The rule ${rule.id} as it stood (${found.file}:${found.line}, ${rule.version}):${doubt}`, found.text]
+}
+
+function brief(record: AuditRecord): string {
+  const { event, source, destination } = record
+  const who = source === undefined ? '' : ` ${source.ip} → ${destination?.domain ?? destination?.ip ?? '-'}`
+  return `${record['@timestamp']} #${event.sequence} ${event.action}${who} ${event.id}`
+}
+
+function proofLines({ event }: AuditRecord, proof: FoundRecord['proof']): string[] {
+  if (proof === null)
+    return [
+      'NOT PROVEN: no checkpoint covers this record yet, or the log is not what was signed; see landline audit verify.',
+    ]
+  return [
+    `Proven to be record ${event.sequence} of ${proof.checkpoint.size} signed by ${proof.key.text}:`,
+    formatInclusion(event.sequence, proof.hashes, proof.checkpoint).trimEnd(),
+  ]
+}

@@ -1,0 +1,99 @@
+/** The policy that a start begins with, and what it means for a policy to be in force. */
+import { existsSync } from 'node:fs'
+import type { Audit } from '../audit/audit.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import type { Policy } from '../rules/policy.ts'
+import { type Candidate, readCandidate, testCandidate } from './keeper.ts'
+import { QUICK_START, type Sources } from './load.ts'
+import type { Log } from './operator-log.ts'
+import type { ServerConfig } from './settings.ts'
+
+/** Why there is nothing to run; the lines say it all. */
+export class StartError extends Error {
+  readonly lines: readonly string[]
+
+  constructor(lines: readonly string[]) {
+    super(lines[0] ?? 'landline could not start')
+    this.lines = lines
+  }
+}
+
+/** The file that was named, or is there by its usual name; else the quick-start policy. */
+export function ruleFileOf({ rules, rulesNamed }: ServerConfig): string {
+  return rulesNamed || existsSync(rules) ? rules : QUICK_START
+}
+
+export interface First {
+  readonly policy: Policy
+  /** What the policy was made from. */
+  readonly sources: Sources
+  /** The file that was asked for and all that it names: what is watched. */
+  readonly watched: Sources
+  /** False: the file is bad, and what runs is the archived last good revision. */
+  readonly isWhatWasAskedFor: boolean
+}
+
+/** The file's policy; where the file is bad, the last one that ran, unless `strict`. Throws StartError where there is none. */
+export async function firstPolicy(
+  main: string,
+  config: ServerConfig,
+  audit: Audit,
+  metrics: Metrics,
+  log: Log,
+  now: () => number,
+): Promise<First> {
+  const asked = { main, catalogueDir: config.catalog ?? undefined, monitor: config.monitor, now }
+  const candidate = await readCandidate(asked)
+  if (candidate.policy !== null)
+    return { policy: candidate.policy, sources: candidate.sources, watched: candidate.sources, isWhatWasAskedFor: true }
+  const last = config.strict ? null : await lastGood(audit, config, log, now())
+  if (last?.policy == null) throw new StartError(candidate.problems)
+  metrics.reloaded(false, now() / 1000)
+  log.error({ problems: candidate.problems, revision: last.policy.revision }, 'rules refused, the last good ones run')
+  await audit.record({
+    action: 'reload-failed',
+    outcome: 'failure',
+    reason: `${main} is refused at start; the last good rules run`,
+    policy: last.policy,
+    facts: { why: 'start', problems: candidate.problems.slice(0, 50) },
+  })
+  return { policy: last.policy, sources: last.sources, watched: candidate.sources, isWhatWasAskedFor: false }
+}
+
+async function lastGood(audit: Audit, { monitor }: ServerConfig, log: Log, now: number): Promise<Candidate | null> {
+  try {
+    const archived = await audit.lastGood()
+    if (archived === null) return null
+    const { main, files, catalogue } = archived
+    const sources = { main, files: new Map(Object.entries(files)), catalogue: new Map(Object.entries(catalogue)) }
+    return testCandidate(sources, monitor, now)
+  } catch (error) {
+    log.error({ err: error }, 'the last good rules cannot be read')
+    return null
+  }
+}
+
+/** Archive first: what runs must be there to be looked up, whatever happens next. Rejects, and changes nothing, where it cannot. */
+export async function putInForce(policy: Policy, sources: Sources, audit: Audit, metrics: Metrics): Promise<void> {
+  await archive(policy, sources, audit)
+  labelMetrics(policy, metrics)
+}
+
+/** Keeps the texts that a policy was made from beside the records. */
+export function archive({ revision }: Policy, { main, files, catalogue }: Sources, audit: Audit): Promise<void> {
+  const texts = [...files].flatMap(([path, text]) => (text === null ? [] : [[path, text] as const]))
+  return audit.archive({ revision, main, files: Object.fromEntries(texts), catalogue: Object.fromEntries(catalogue) })
+}
+
+export function labelMetrics(policy: Policy, metrics: Metrics): void {
+  const { name, revision, mode, segments, unknownSeat, services, rules, file } = policy
+  metrics.policyChanged({
+    name,
+    revision,
+    mode,
+    segments: [...segments.values(), unknownSeat.segment].map(({ id, medium }) => ({ id, medium })),
+    services: [...services.keys()],
+    rules: rules.map(({ entry }) => entry.id),
+    exceptions: file.exceptions.map(({ id, expiresAt }) => ({ id, expiresAt })),
+  })
+}

@@ -1,0 +1,50 @@
+/** A rule as it stood in an archived revision: its very lines, and whether the archive still makes that revision. */
+import { readRevision } from '../audit/archive.ts'
+import { AuditError } from '../audit/error.ts'
+import { compileSources } from './load.ts'
+
+export interface RuleText {
+  readonly file: string
+  /** Counts from 1. */
+  readonly line: number
+  readonly text: string
+  /** Whether the archived texts give the revision that the record names. */
+  readonly isGenuine: boolean
+}
+
+/** null where the revision is not archived, or has no such rule. */
+export async function ruleText(dir: string, revision: string, id: string, now: number): Promise<RuleText | null> {
+  const archived = await readRevision(dir, revision).catch((error: unknown) => {
+    if (error instanceof AuditError) return null
+    throw error
+  })
+  if (archived === null) return null
+  const { main, files, catalogue } = archived
+  const sources = { main, files: new Map(Object.entries(files)), catalogue: new Map(Object.entries(catalogue)) }
+  // A ceiling of `--monitor` is part of the revision, and not of the files.
+  const policies = [false, true].map((monitor) => compileSources(sources, { monitor, now }).policy)
+  const policy = policies.find((made) => made?.revision === revision) ?? policies[0]
+  const place = policy?.file.rules.find((rule) => rule.id === id)?.place
+  const text = place === undefined ? undefined : files[place.file]
+  if (place === undefined || text === undefined) return null
+  return { ...block(text, place.line), file: place.file, isGenuine: policy?.revision === revision }
+}
+
+/** The item of a YAML list that begins in this line: up to the next line that is indented no further. */
+function block(text: string, line: number): { line: number; text: string } {
+  const [first = '', ...rest] = text.split('\n').slice(line - 1)
+  const indent = indentOf(first)
+  const end = rest.findIndex((next) => next.trim() !== '' && indentOf(next) <= indent)
+  const lines = [first, ...rest.slice(0, end === -1 ? rest.length : end)]
+  return {
+    line,
+    text: lines
+      .map((one) => one.slice(Math.min(indent, indentOf(one))))
+      .join('\n')
+      .trimEnd(),
+  }
+}
+
+function indentOf(line: string): number {
+  return line.length - line.trimStart().length
+}

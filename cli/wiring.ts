@@ -1,0 +1,102 @@
+/** What the parts of a running proxy are given, out of the settings. */
+import { readFileSync } from 'node:fs'
+import type { Denials } from '../admin/denials.ts'
+import { type Audit, openAudit } from '../audit/audit.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import packageJson from '../package.json' with { type: 'json' }
+import type { ProxyOptions } from '../proxy/options.ts'
+import type { Signing } from './audit-signing.ts'
+import { type Log, logRecorded } from './operator-log.ts'
+import type { ServerConfig } from './settings.ts'
+
+/** The one writer of records. Each is told to the operator's log, and denials to the page where clients find their own. */
+export function openAuditOf(
+  { audit, name }: ServerConfig,
+  { evidence }: Signing,
+  metrics: Metrics,
+  remember: Denials['remember'],
+  log: Log,
+  now: () => number,
+): Promise<Audit> {
+  return openAudit({
+    dir: audit.dir,
+    sync: audit.sync,
+    onFailure: audit.onFailure,
+    observer: { name, version: packageJson.version },
+    repeatSeconds: audit.repeatSeconds,
+    segmentBytes: audit.segmentBytes,
+    evidence,
+    now,
+    meter: {
+      recorded: metrics.recorded,
+      writeFailed: metrics.auditWriteError,
+      queued: metrics.auditQueue,
+      synced: metrics.auditSync,
+      diskFree: metrics.diskFree,
+    },
+    log: (level, message, facts) => log[level](facts, message),
+    onRecord: (event, reference) => {
+      if ('verdict' in event) logRecorded(event, reference, log)
+      if (event.action !== 'block' && event.action !== 'refuse') return
+      const { verdict, source, destination } = event
+      const { service, segment, rule, reason, alternative } = verdict
+      const host = destination?.domain ?? destination?.ip ?? ''
+      remember({
+        reference,
+        at: now(),
+        client: source.ip,
+        service,
+        segment: segment.id,
+        rule,
+        host,
+        reason,
+        alternative,
+      })
+    },
+  })
+}
+
+/** What the data plane takes from the settings. Throws where a certificate cannot be read. */
+export function proxyOptionsOf({
+  name,
+  ownHost,
+  listeners,
+  limits,
+  origins,
+  parents,
+  audit,
+}: ServerConfig): Pick<
+  ProxyOptions,
+  'name' | 'ownHost' | 'listeners' | 'limits' | 'origins' | 'parents' | 'resolveDenied'
+> {
+  return {
+    name,
+    ownHost,
+    listeners: listeners.map(({ address, clientAddress, trusted, tls }) => ({
+      host: address.address.text,
+      port: address.port,
+      clientAddress,
+      trusted,
+      tls: tls === null ? null : { cert: readFileSync(tls.cert, 'utf8'), key: readFileSync(tls.key, 'utf8') },
+    })),
+    limits,
+    origins,
+    parents: parents.map(({ url }) => url),
+    resolveDenied: audit.resolveDenied,
+  }
+}
+
+/** Those that are named; else the first listener, where it is bound `at` an address that clients can be told. */
+export function pacProxies({ pac, listeners }: ServerConfig, at: string | undefined): readonly string[] {
+  if (pac.proxies.length > 0) return pac.proxies.map(({ text }) => text)
+  const isAny = at === undefined || /^(?:0\.0\.0\.0|\[::\]):/.test(at)
+  return isAny ? [] : [listeners[0]?.tls == null ? at : `https://${at}`]
+}
+
+/** What `/readyz` says. */
+export function readiness(state: string, audit: Audit, config: ServerConfig) {
+  const reasons: string[] = []
+  if (state !== 'serving') reasons.push(state)
+  if (config.audit.onFailure === 'block' && !audit.healthy()) reasons.push('records cannot be written')
+  return { ready: reasons.length === 0, reasons }
+}

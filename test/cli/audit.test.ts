@@ -1,0 +1,271 @@
+/** `landline audit …`: what each subcommand prints, and with which exit code. */
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { CHECKPOINTS } from '../../audit/checkpoint-file.ts'
+import { auditKeygen } from '../../cli/audit-keygen.ts'
+import { auditQuery } from '../../cli/audit-query.ts'
+import { auditShow } from '../../cli/audit-show.ts'
+import { auditVerify } from '../../cli/audit-verify.ts'
+import { type Io, UsageError } from '../../cli/io.ts'
+import { compileSources, readSources } from '../../cli/load.ts'
+import { parseCommandLine } from '../../cli/options.ts'
+import { checkpointsOf, DAY, LATER, newKey, openSigned } from '../audit/evidence-helpers.ts'
+import { denial, NOON, type Plain, readLog, systemEvent } from '../audit/helpers.ts'
+
+const RULES = `version: 1
+name: foreign-office
+unknown_clients: classify
+rules:
+  - id: other
+    service: webex
+    action: log
+  - id: zoom-fixed-only
+    service: zoom          # the memo
+    except: { medium: wired }
+    action: block
+
+    reason: Memo 2020-04
+otherwise: allow
+`
+
+interface Ran {
+  readonly code: number
+  readonly out: string
+  readonly errors: string
+}
+
+async function run(command: (io: Io) => number | Promise<number>, now = LATER): Promise<Ran> {
+  let out = ''
+  let errors = ''
+  const io: Io = {
+    print: (line) => (out += `${line}\n`),
+    complain: (line) => (errors += `${line}\n`),
+    lines: async function* () {},
+    now: () => now,
+  }
+  return { code: await command(io), out, errors }
+}
+
+/** Two days, with the rules in the archive, and what was kept elsewhere: the key, the newest checkpoint, the operator's log. */
+async function sampleLog(dir: string) {
+  const log = join(dir, 'log')
+  const key = newKey()
+  const rules = join(dir, 'rules.yaml')
+  writeFileSync(rules, RULES)
+  const sources = await readSources(rules)
+  const { policy } = compileSources(sources, { monitor: false, now: NOON })
+  const revision = policy?.revision ?? ''
+  const ruled = { policy: { name: 'foreign-office', revision } }
+  let operatorLog = '{"level":30,"msg":"landline listens on 127.0.0.1:3128"}\n'
+  for (const day of [0, 1]) {
+    let at = NOON + day * DAY
+    const { audit, notes } = await openSigned(log, key, { now: () => at++ }, { records: 5 })
+    const files = Object.fromEntries([...sources.files].map(([path, text]) => [path, text ?? '']))
+    await audit.archive({ revision, main: rules, files, catalogue: Object.fromEntries(sources.catalogue) })
+    for (let n = 0; n < 6; n++) await audit.record(denial(n, ruled))
+    const verdict = { ...denial().verdict, segment: { id: 'desks', medium: 'wired', shared: false } as const }
+    await audit.record(denial(7, { ...ruled, source: { ip: '10.10.0.1', port: 1 }, action: 'log', verdict }))
+    const evil = { domain: '=HYPERLINK("x")', ip: null, port: 443 }
+    await audit.record(denial(8, { ...ruled, destination: evil, because: 'a, "b"' }))
+    await audit.record(systemEvent('stop'))
+    await audit.close()
+    for (const note of notes) operatorLog += `${JSON.stringify({ level: 30, msg: 'audit: checkpoint', note })}\n`
+  }
+  const kept = join(dir, 'kept.txt')
+  writeFileSync(kept, (await checkpointsOf(log)).at(-1)?.text ?? '')
+  writeFileSync(join(dir, 'copy.txt'), readFileSync(join(log, CHECKPOINTS)))
+  writeFileSync(join(dir, 'operator.log'), operatorLog)
+  return { log, key, kept, revision, records: readLog(log).records }
+}
+
+t.test('verify: result, exit code, problems, and what it rests on', async (t) => {
+  const dir = t.testdir()
+  const { log, key, kept, records } = await sampleLog(dir)
+  const verify = (keys: readonly string[], checkpoints: readonly string[], json = false) =>
+    run((io) => auditVerify({ dir: log, keys, checkpoints, json }, io))
+  const vkey = key.verifier.text
+  const bare = await verify([], [])
+  t.same([bare.code, bare.out.split(':')[0]], [0, 'consistent'])
+  t.match(bare.out, `signed by ${vkey} (by the word of the folder itself)`)
+  t.match(bare.out, 'from outside: nothing')
+  for (const file of [kept, join(dir, 'copy.txt'), join(dir, 'operator.log')]) {
+    const { code, out } = await verify([vkey], [file])
+    t.same([code, out.split(':')[0]], [0, 'intact'], file)
+    t.match(out, `covers records 1 to ${records.length}`)
+  }
+  t.match((await verify([], [kept])).out, 'no key to judge them by')
+  const json = JSON.parse((await verify([vkey], [kept], true)).out)
+  t.match(json, { result: 'intact', records: records.length, checkpoints: Number, problems: [] })
+  t.same(json.basis, {
+    key: vkey,
+    key_given: true,
+    checkpoint_from_outside: records.length,
+    signed_records: records.length,
+    unsigned_tail: 0,
+    purged_through: 0,
+  })
+
+  const path = join(log, readLog(log).files[0] ?? '')
+  const whole = readFileSync(path, 'utf8')
+  writeFileSync(path, whole.replace('us3web', 'us4web'))
+  const tampered = await verify([vkey], [kept])
+  t.equal(tampered.code, 1)
+  t.match(tampered.out, /^audit-20261123T120000Z-000000000001\.jsonl:4: edit \(record 4\): .*\n(.*\n)*tampered: /)
+  t.match(JSON.parse((await verify([vkey], [kept], true)).out), {
+    result: 'tampered',
+    problems: [{ kind: 'edit', file: /^audit-/, line: 4, sequence: 4, message: String }],
+  })
+  rmSync(path)
+  const incomplete = await verify([vkey], [kept])
+  t.same([incomplete.code, /^incomplete/m.test(incomplete.out)], [2, true])
+})
+
+t.test('query: each filter picks what it names, in each form', async (t) => {
+  const { log, records } = await sampleLog(t.testdir())
+  const query = (flags: Omit<Parameters<typeof auditQuery>[0], 'dir'> | object) =>
+    run((io) => auditQuery({ dir: log, ...NO_FLAGS, ...flags }, io), NOON + DAY + 3_600_000)
+  const is = (test: (record: Plain) => boolean) => records.filter(test)
+  const cases: [string, object, readonly Plain[]][] = [
+    ['nothing', {}, records],
+    ['since', { since: '2026-11-24T00:00:00Z' }, is((r) => r['@timestamp'] >= '2026-11-24')],
+    ['since ago', { since: '2h' }, is((r) => r['@timestamp'] >= '2026-11-24')],
+    ['until', { until: '2026-11-24T00:00:00Z' }, is((r) => r['@timestamp'] < '2026-11-24')],
+    ['segment', { segment: 'desks' }, is((r) => r.landline.segment?.id === 'desks')],
+    ['medium', { medium: 'wireless' }, is((r) => r.landline.segment?.medium === 'wireless')],
+    ['service', { service: 'zoom' }, is((r) => r.network?.application === 'zoom')],
+    ['rule', { rule: 'zoom-fixed-only', action: 'log' }, is((r) => r.event.action === 'log')],
+    ['action', { action: 'stop' }, is((r) => r.event.action === 'stop')],
+    ['reference', { ref: records[3].event.id.toUpperCase() }, [records[3]]],
+    ['source', { source: '10.10.0.1' }, is((r) => r.source?.ip === '10.10.0.1')],
+    ['no such', { service: 'nothing' }, []],
+    ['what stands elsewhere in the record', { segment: 'zoom-fixed-only' }, []],
+  ]
+  for (const [name, flags, want] of cases) {
+    const { code, out } = await query({ ...flags, json: true })
+    t.same([code, JSON.parse(out)], [0, want], name)
+    if (name !== 'no such' && name !== 'what stands elsewhere in the record') t.ok(want.length > 0, name)
+  }
+  const table = (await query({ action: 'log' })).out.split('\n')
+  t.match(table[0], /^time +action +segment +medium +source +service +destination +port rule +reference/)
+  t.match(table[1], /^2026-11-23T12:00:00\.\d{3}Z log +desks +wired +10\.10\.0\.1 +zoom +us7web\.zoom\.us /)
+  const csv = (await query({ csv: true, ref: records[8].event.id.slice(0, 13) })).out
+  t.match(csv, `"'=HYPERLINK(""x"")",443,`, 'no spreadsheet runs it')
+  t.match(csv, '"a, ""b"""')
+  appendFileSync(join(log, readLog(log).files.at(-1) ?? ''), 'no record\n')
+  t.match((await query({ json: true })).errors, '1 lines are no records: see landline audit verify')
+  for (const [flags, message] of [
+    [{ medium: 'wifi' }, /--medium wifi is none of wired/],
+    [{ since: 'yesterday' }, /--since/],
+    [{ source: 'me' }, /--source me is no address/],
+    [{ ref: 'xyz' }, /--ref xyz/],
+  ] as const)
+    await t.rejects(query(flags), { message })
+})
+
+const NO_FLAGS = {
+  since: undefined,
+  until: undefined,
+  segment: undefined,
+  medium: undefined,
+  service: undefined,
+  rule: undefined,
+  action: undefined,
+  ref: undefined,
+  source: undefined,
+  csv: undefined,
+  json: undefined,
+}
+
+t.test('show: the record, the rule as it stood, the neighbours and the proof', async (t) => {
+  const { log, key, records, revision } = await sampleLog(t.testdir())
+  const show = (reference: string, json = false, keys: readonly string[] = []) =>
+    run((io) => auditShow({ dir: log, reference, keys, json }, io))
+  const { event } = records[1]
+  const { code, out } = await show(event.id.toUpperCase(), false, [key.verifier.text])
+  t.equal(code, 0)
+  const rule = `- id: zoom-fixed-only
+  service: zoom          # the memo
+  except: { medium: wired }
+  action: block
+
+  reason: Memo 2020-04`
+  for (const want of [
+    'audit-20261123T120000Z-000000000001.jsonl:2\n',
+    `The rule zoom-fixed-only as it stood (`,
+    `${rule}\n`,
+    `before: ${records[0]['@timestamp']} #1 block 10.20.0.7 → us0web.zoom.us ${records[0].event.id}\n`,
+    `after:  ${records[2]['@timestamp']} #3 `,
+    `Proven to be record 2 of ${records.length} signed by ${key.verifier.text}:\nc2sp.org/tlog-proof@v1\nindex 1\n`,
+  ])
+    t.ok(out.includes(want), want)
+  t.match(JSON.parse((await show(event.id, true)).out), {
+    record: records[1],
+    rule: { text: rule, genuine: true },
+    before: records[0],
+    after: records[2],
+    proof: { key: key.verifier.text, tlog_proof: /^c2sp\.org/ },
+  })
+  const archive = join(log, 'rules', `${revision.slice('sha256:'.length)}.json`)
+  writeFileSync(archive, readFileSync(archive, 'utf8').replace('action: block', 'action: allow'))
+  t.match((await show(event.id)).out, 'does NOT make that revision')
+  rmSync(archive)
+  t.match((await show(event.id)).out, 'has no text in the archive')
+  t.match((await show(records.at(-1).event.id)).out, 'No rule decided this.')
+  t.same((await show('01990000-0000-7000-8000-000000000001')).code, 1)
+  await t.rejects(show(event.id.slice(0, 9)), UsageError)
+  const unproven = await show(event.id, false, [newKey().verifier.text])
+  t.same([unproven.code, unproven.out.includes('NOT PROVEN')], [2, true])
+})
+
+t.test('keygen: a key is made once; its public half is printed', async (t) => {
+  const file = join(t.testdir(), 'keys/audit.pem')
+  const first = await run((io) => auditKeygen({ file, name: undefined, json: false }, io))
+  t.match(first, { code: 0, out: /^landline-1\+[0-9a-f]{8}\+A\S+\n$/, errors: /was made/ })
+  const again = await run((io) => auditKeygen({ file, name: 'landline-1', json: true }, io))
+  t.same(JSON.parse(again.out), { file, made: false, key: first.out.trim() })
+  const other = await run((io) => auditKeygen({ file, name: 'landline-2', json: false }, io))
+  t.match(other, { out: /^landline-2\+/, errors: /unchanged/ })
+  writeFileSync(file, 'no key')
+  await t.rejects(
+    run((io) => auditKeygen({ file, name: undefined, json: false }, io)),
+    UsageError,
+  )
+})
+
+t.test('what cannot be judged is a mistake in the call', async (t) => {
+  const dir = t.testdir({ empty: {}, 'no.txt': 'no checkpoint\n' })
+  const { log } = await sampleLog(dir)
+  const verify = (flags: { dir?: string; keys?: string[]; checkpoints?: string[] }) =>
+    run((io) => auditVerify({ dir: log, keys: [], checkpoints: [], json: false, ...flags }, io))
+  for (const [flags, message] of [
+    [{ dir: join(dir, 'none') }, /no audit log there/],
+    [{ dir: join(dir, 'empty') }, /no audit log there/],
+    [{ dir: join(dir, 'no.txt') }, /ENOTDIR/],
+    [{ keys: ['landline-1+00000000+AAAA'] }, /--key "landline-1\+00000000\+AAAA" is no public key/],
+    [{ checkpoints: [join(dir, 'none')] }, /cannot be read/],
+    [{ checkpoints: [join(dir, 'no.txt')] }, /is neither a checkpoint nor a key|no checkpoint in it/],
+  ] as const)
+    await t.rejects(verify(flags as object), { name: 'UsageError', message })
+})
+
+t.test('subcommands on the command line', async (t) => {
+  const parse = (line: string) => parseCommandLine(line.split(' '))
+  t.strictSame(parse('audit verify DIR --key a --key b --checkpoint c --json d'), {
+    command: 'audit verify',
+    flags: { key: ['a', 'b'], checkpoint: ['c'], json: true },
+    positionals: ['DIR', 'd'],
+  })
+  for (const [line, exitCode, first] of [
+    ['audit', 3, 'landline audit: no subcommand'],
+    ['audit export DIR', 3, 'landline audit: "export" is no subcommand of this version'],
+    ['audit verfy DIR', 3, 'landline audit: "verfy" is no subcommand of this version; did you mean "verify"?'],
+    ['audit --help', 0, 'Usage: landline audit SUBCOMMAND …'],
+    ['audit verify --help', 0, 'Usage: landline audit verify DIR [CHECKPOINT…] [FLAGS]'],
+    ['audit verify', 3, 'landline audit verify: DIR is missing'],
+    ['audit query DIR --csv --json', 3, 'landline audit query: --csv and --json do not go together; give one'],
+  ] as const) {
+    const told = parse(line)
+    t.strictSame('usage' in told && [told.exitCode, told.usage.split('\n')[0]], [exitCode, first], line)
+  }
+})
