@@ -16,7 +16,7 @@ import { LOOPBACK, origin, type Running, start, waitFor } from './landline.ts'
 const MIB = 1024 * 1024
 const BYTES = Number(process.env.BULK_BYTES ?? 256 * MIB)
 /** What the proxy may hold at its peak beyond what it held when it was warm; garbage that waits for its collector included. */
-const MAX_GROWTH_BYTES = 64 * MIB
+const MAX_GROWTH_BYTES = 96 * MIB
 const MANY = 16
 
 const block = randomBytes(64 * 1024)

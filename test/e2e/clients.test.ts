@@ -17,7 +17,9 @@ const [curl, git, python, wget] = [
   peer('Python', 'python3'),
   peer('wget', 'wget'),
 ]
-t.test('curl', { skip: curl === null && missing('curl') }, async (t) => {
+const noCurl = curl === null && missing('curl')
+
+t.test('curl', { skip: noCurl }, async (t) => {
   const { landline, proxy, http, https, certificate } = await floor(t)
   const ask = (...args: string[]) =>
     run(
@@ -59,7 +61,7 @@ t.test('curl', { skip: curl === null && missing('curl') }, async (t) => {
   toldWhy(t, refused.out, landline, 'sub.meet.test')
 })
 
-t.test('a proxy on IPv6', { skip: !(await hasIPv6()) && 'this machine has no ::1' }, async (t) => {
+t.test('a proxy on IPv6', { skip: noCurl || (!(await hasIPv6()) && 'this machine has no ::1') }, async (t) => {
   const listeners = 'listeners: [{ address: "127.0.0.1:0" }, { address: "[::1]:0" }]\n'
   const { landline, http } = await floor(t, LOOPBACK + listeners)
   const [, second = ''] = landline.listeners
@@ -74,7 +76,6 @@ t.test('a proxy on IPv6', { skip: !(await hasIPv6()) && 'this machine has no ::1
 })
 
 async function hasIPv6(): Promise<boolean> {
-  if (curl === null) return false
   const server = createTcpServer().listen(0, '::1')
   const [event] = await Promise.race([once(server, 'listening').then(() => ['listening']), once(server, 'error')])
   server.close()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { ask, open, referenceOf } from './ask.ts'
 import { type Running, scratch, start, startAndFail } from './landline.ts'
-import { chainFaults } from './records.ts'
+import { chainFaults, readRecords } from './records.ts'
 
 const CONNECTIONS = 64
 const REQUESTS = 10_000
@@ -47,32 +47,75 @@ async function storm({ port }: Running, requests: number, told: (reference: stri
   await Promise.all(Array.from({ length: CONNECTIONS }, () => worker(share)))
 }
 
-t.test('kill -9 in the middle of 10,000 blocked requests: every reference that a client saw is in the record', async (t) => {
+t.test(
+  'kill -9 in the middle of 10,000 blocked requests: every reference that a client saw is in the record',
+  async (t) => {
+    const dir = scratch(t)
+    const folder = join(dir, 'data', 'audit')
+    const seen: string[] = []
+    for (const dieAfter of [2500, 5000, Number.POSITIVE_INFINITY]) {
+      const landline = await start(t, { dir, rules: RULES })
+      await storm(landline, REQUESTS - seen.length, (reference) => {
+        seen.push(reference)
+        if (seen.length === dieAfter) landline.process.kill('SIGKILL')
+      })
+      const code = await landline.stop()
+      t.equal(code, dieAfter === Number.POSITIVE_INFINITY ? 0 : null, `${seen.length} references seen by now`)
+    }
+    t.ok(seen.length >= REQUESTS)
+    const records = readRecords(folder)
+    const recorded = new Set(records.filter(({ event }) => event.action === 'block').map(({ event }) => event.id))
+    t.strictSame(
+      seen.filter((reference) => !recorded.has(reference)),
+      [],
+    )
+    t.equal(new Set(seen).size, seen.length, 'each reference is of one request')
+    t.ok(recorded.size - seen.length <= 2 * CONNECTIONS, 'what nobody heard of was under way')
+    t.strictSame(chainFaults(folder), [])
+    t.strictSame(
+      records.map(({ event }) => event.action).filter((action) => action !== 'block'),
+      ['start', 'recovered', 'start', 'recovered', 'start', 'stop'],
+      'and each crash is on record',
+    )
+  },
+)
+
+t.test('a torn last line is set aside and reported, and the log goes on where it was whole', async (t) => {
   const dir = scratch(t)
   const folder = join(dir, 'data', 'audit')
-  const seen: string[] = []
-  for (const dieAfter of [1000, 2500, Number.POSITIVE_INFINITY]) {
-    const landline = await start(t, { dir, rules: RULES })
-    await storm(landline, REQUESTS - seen.length, (reference) => {
-      seen.push(reference)
-      if (seen.length === dieAfter) landline.process.kill('SIGKILL')
-    })
-    const code = await landline.stop()
-    t.equal(code, dieAfter === Number.POSITIVE_INFINITY ? 0 : null, `${seen.length} references seen by now`)
-  }
-  t.ok(seen.length >= REQUESTS)
-  const records = (await readLog(folder)).records
-  const recorded = new Set(records.filter(({ event }) => event.action === 'block').map(({ event }) => event.id))
-  t.strictSame(
-    seen.filter((reference) => !recorded.has(reference)),
-    [],
-  )
-  t.equal(new Set(seen).size, seen.length, 'each reference is of one request')
-  t.ok(recorded.size - seen.length <= 2 * CONNECTIONS, 'what nobody heard of was under way')
+  const first = await start(t, { dir, rules: RULES })
+  const told = referenceOf(await ask(first.port, 'http://zoom.us/'))
+  await first.stop('SIGKILL')
+  const torn = '{"@timestamp":"2026-11-23T09:14:07.123Z","ecs":{"vers'
+  const [segment = ''] = readdirSync(folder).filter((name) => name.endsWith('.jsonl'))
+  appendFileSync(join(folder, segment), torn)
+  const second = await start(t, { dir })
+  await second.waitForLog('audit: recovered')
+  const again = referenceOf(await ask(second.port, 'http://zoom.us/'))
+  t.equal(await second.stop(), 0)
   t.strictSame(chainFaults(folder), [])
+  const records = second.records()
   t.strictSame(
-    records.map(({ event }) => event.action).filter((action) => action !== 'block'),
-    ['start', 'recovered', 'start', 'recovered', 'start', 'stop'],
-    'and each crash is on record',
+    records.map(({ event }) => event.action),
+    ['start', 'block', 'recovered', 'start', 'block', 'stop'],
+  )
+  t.strictSame([records[1]?.event.id, records[4]?.event.id], [told, again])
+  const { set_aside: names, torn_bytes: bytes } = records[2]?.landline.facts ?? {}
+  t.equal(bytes, torn.length)
+  const [name = ''] = names as readonly string[] // the record's list of files
+  t.equal(readFileSync(join(folder, name), 'utf8'), torn, 'its bytes are kept')
+})
+
+t.test('of two proxies on one folder the second does not start, and the first does not notice', async (t) => {
+  const landline = await start(t, { rules: RULES })
+  const second = await startAndFail(t, { dir: landline.dir })
+  t.equal(second.code, 1)
+  t.match(second.errors, `The audit folder data/audit is written by process ${landline.pid} `)
+  referenceOf(await ask(landline.port, 'http://zoom.us/'))
+  t.equal(await landline.stop(), 0)
+  t.strictSame(chainFaults(join(landline.dir, 'data', 'audit')), [])
+  t.strictSame(
+    landline.records().map(({ event }) => event.action),
+    ['start', 'block', 'stop'],
   )
 })

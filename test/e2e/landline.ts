@@ -70,10 +70,14 @@ export async function start(
   let errors = ''
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()))
-  const log = () => linesOf(out).map((line) => JSON.parse(line) as Record<string, unknown>) // pino writes objects
+  const log = () =>
+    wholeLines(out)
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Record<string, unknown>) // pino writes objects
   const waitForLog = (message: string, count = 1) =>
     waitFor(`"${message}" in the log`, () => {
-      if (log().filter(({ msg }) => String(msg).startsWith(message)).length >= count) return true
+      if (wholeLines(out).split(`"msg":"${message}`).length > count) return true
       if (child.exitCode === null && child.signalCode === null) return false
       throw new Error(`landline ended without "${message}"\n${out}\n${errors}`)
     })
@@ -109,9 +113,9 @@ function serveArgs(flags: readonly string[]): string[] {
   return [MAIN, 'serve', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...flags]
 }
 
-/** Only whole lines: the last may still be on its way. */
-function linesOf(out: string): string[] {
-  return out.split('\n').slice(0, -1)
+/** The last line may still be on its way. */
+function wholeLines(out: string): string {
+  return out.slice(0, out.lastIndexOf('\n') + 1)
 }
 
 /** Runs another command of Landline to its end. */

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { LOOPBACK, origin, run, scratch, start, startAndFail } from './landline.ts'
+import { command, LOOPBACK, origin, run, scratch, start, startAndFail } from './landline.ts'
 
 const curl = (port: number, from: string, ...args: string[]) =>
   run('curl', ['-s', '-i', '--max-time', '10', '--interface', from, '-x', `http://127.0.0.1:${port}`, ...args])
@@ -111,6 +111,16 @@ t.test(
     await again.stop()
   },
 )
+
+t.test('a port that is taken: exit 1 with its name, and nothing stays behind', async (t) => {
+  const { port } = await origin(t, () => {})
+  for (const flag of ['--listen', '--admin']) {
+    const other = flag === '--listen' ? '--admin' : '--listen'
+    const { code, errors } = await command(scratch(t), ['serve', flag, `127.0.0.1:${port}`, other, '127.0.0.1:0'])
+    t.equal(code, 1, flag)
+    t.match(errors, `127.0.0.1:${port}`)
+  }
+})
 
 t.test('SIGTERM lets what is under way finish, and takes no new work', async (t) => {
   let finish = () => {}
