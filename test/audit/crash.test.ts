@@ -3,7 +3,7 @@ import { appendFileSync, readdirSync, readFileSync, statSync, truncateSync, writ
 import { join } from 'node:path'
 import t from 'tap'
 import { codeOf, denial, NOON, openWith, readLog } from './helpers.ts'
-import { storm } from './storms.ts'
+import { storm } from './storm.ts'
 
 const DAY = 86_400_000
 /** How far from its end a segment is first looked at (audit/recover.ts). */

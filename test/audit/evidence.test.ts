@@ -34,11 +34,16 @@ import {
   writeSigned,
 } from './evidence-helpers.ts'
 import { codeOf, denial, NOON, openWith, type Plain, readLog, systemEvent } from './helpers.ts'
-import { storm } from './storms.ts'
+import { storm } from './storm.ts'
 
 async function sizes(dir: string): Promise<number[]> {
   return (await checkpointsOf(dir)).map(({ size }) => size)
 }
+
+/** Records that are acknowledged before each kill; LANDLINE_KILLS asks for more of them. */
+const KILLED_AFTER = Array.from({ length: Number(process.env.LANDLINE_KILLS ?? 5) }, (_, n) => 1 + ((n * 89) % 211))
+
+if (KILLED_AFTER.length > 5) t.setTimeout(KILLED_AFTER.length * 10_000)
 
 /** Looks at each turn of the event loop. */
 async function until(holds: () => boolean): Promise<void> {
@@ -364,6 +369,8 @@ t.test('a purge that is recorded explains what is gone, and nothing else does', 
   const found = await verify(dir, [key.verifier], kept)
   t.same([told(found), found.basis.purgedThrough], [['intact'], through])
   rmSync(join(dir, 'audit.tree'))
+  for (const { event } of readLog(dir).records)
+    t.equal((await lookUp(dir, event.id, []))?.proof?.checkpoint.size, kept?.size, `record ${event.sequence} is proven`)
   await writeSigned(dir, key, 2, { now: () => NOON + 3 * DAY })
   t.same(told(await verify(dir, [key.verifier], kept)), ['intact'], 'and the log goes on')
   const files = readFiles(dir)
@@ -428,10 +435,11 @@ t.test('each record is proven to be under the newest checkpoint, each checkpoint
 t.test(
   'kill -9, mostly during a checkpoint: verify never says tampered, and nothing acknowledged is missing',
   async (t) => {
+    t.setTimeout(20_000 + KILLED_AFTER.length * 5000)
     const dir = t.testdir({ log: {} })
     const [log, keyFile] = [join(dir, 'log'), join(dir, 'audit.pem')]
     const acknowledged: string[] = []
-    for (const count of [1, 40, 203, 90, 7]) {
+    for (const count of KILLED_AFTER) {
       const { child, printed, ended } = await storm(log, count % 2 === 0 ? 'write' : 'fsync', count, keyFile)
       child.kill('SIGKILL')
       await ended

@@ -147,7 +147,7 @@ t.test('query: each filter picks what it names, in each form', async (t) => {
     if (name !== 'no such' && name !== 'what stands elsewhere in the record') t.ok(want.length > 0, name)
   }
   const table = (await query({ action: 'log' })).out.split('\n')
-  t.match(table[0], /^time +action +segment +medium +source +service +destination +port rule +reference/)
+  t.match(table[0], /^time +action +segment +medium +source +service +destination +port +rule +reference/)
   t.match(table[1], /^2026-11-23T12:00:00\.\d{3}Z log +desks +wired +10\.10\.0\.1 +zoom +us7web\.zoom\.us /)
   const csv = (await query({ csv: true, ref: records[8].event.id.slice(0, 13) })).out
   t.match(csv, `"'=HYPERLINK(""x"")",443,`, 'no spreadsheet runs it')

@@ -156,13 +156,13 @@ t.test('a client has so many tunnels, upgrades included; one address of many peo
 })
 
 t.test('what stands still is cut', async (t) => {
-  const proxy = await startProxy({ limits: { idleMs: 120 } })
+  const proxy = await startProxy({ limits: { idleMs: 600 } })
   t.teardown(() => proxy.close())
   const origin = await originOf(t, (socket) => {
     let text = ''
     socket.on('data', (chunk) => {
       text += chunk.toString('latin1')
-      if (text.includes('/slow')) setTimeout(() => socket.write(answer('in time')), 80)
+      if (text.includes('/slow')) setTimeout(() => socket.write(answer('in time')), 200)
       if (text.includes('/begun')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nbegun')
       if (text.includes('/unread')) socket.write(answer('a'.repeat(30_000_000)))
       text = ''
@@ -215,7 +215,7 @@ t.test('what stands still is cut', async (t) => {
     const echoing = await originOf(t, echo)
     const client = proxy.client().send(connectTo(`plain.test:${echoing.port}`))
     for (let count = 0; count < 5; count++) {
-      await new Promise((resolve) => setTimeout(resolve, 60))
+      await new Promise((resolve) => setTimeout(resolve, 200))
       client.send('x')
     }
     t.match(await client.until((text) => text.endsWith('xxxxx')), /xxxxx$/, 'a tunnel that moves is not')
