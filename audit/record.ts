@@ -113,7 +113,7 @@ function trafficTail(event: TrafficEvent, observer: string, repeat: RepeatEvent 
     `${observer},"landline":{${segment(verdict)},` +
     `"client":{"learnt":"${event.client.learnt}","path":${list(event.client.path, 64)}},"mode":"${verdict.mode}",` +
     `"exception":${quoteOrNull(verdict.exception, NAME)},"evidence":${evidence(verdict.evidence)},` +
-    `"exchange":${quote(event.exchange, 64)},${repeat === null ? '' : repeated(repeat)}"prev":"`
+    `"exchange":${quote(event.exchange, 64)},${event.ech ? '"ech":true,' : ''}${repeat === null ? '' : repeated(repeat)}"prev":"`
   )
 }
 

@@ -99,7 +99,8 @@ export async function relay(
 async function judgedOpening(client: Wire, exchange: Exchange, helloMs: number): Promise<Buffer | null> {
   const opening = await peekOpening(client, helloMs)
   if (opening === null) return null
-  const { serverName, httpHost, held } = opening
+  const { serverName, httpHost, held, ech } = opening
+  exchange.ech = ech
   if (!exchange.judge({ serverName, httpHost })) {
     await exchange.recordSevered(null)
     throw new ProxyError('ERR_SEVERED')

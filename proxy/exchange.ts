@@ -20,6 +20,8 @@ export class Exchange {
   verdict: Verdict | null = null
   /** The reference of the newest record; what a denied client is shown. */
   reference: string | null = null
+  /** The tunnel's ClientHello hides another name. */
+  ech = false
   outcome: Outcome = 'ok'
   error: ErrorType | null = null
   #evidence: Evidence
@@ -162,6 +164,7 @@ export class Exchange {
       method: this.#method,
       verdict,
       policy: { name: this.policy.name, revision: this.policy.revision },
+      ech: this.ech,
       because,
       carried: null,
     }

@@ -122,6 +122,8 @@ export interface TrafficEvent {
   readonly method: string | null
   readonly verdict: Verdict
   readonly policy: { readonly name: string; readonly revision: string }
+  /** The tunnel opened with an encrypted_client_hello (real or GREASE): the name judged is the outer one. */
+  readonly ech: boolean
   /** Why a guard, port list or sever acted, where the rule's own reason does not say it. */
   readonly because: string | null
   /** Of an `end`: what the tunnel or answer carried. */

@@ -34,6 +34,7 @@ export function denial(n = 1, change: Partial<TrafficEvent> = {}): TrafficEvent 
     },
     policy: { name: 'foreign-office', revision: REVISION },
     because: null,
+    ech: false,
     carried: null,
     ...change,
   }

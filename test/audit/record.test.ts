@@ -39,6 +39,11 @@ t.test('a denial is the line of the contract, byte for byte', async (t) => {
   t.equal(line({ ...event, destination: { domain: 'us04web.zoom.us', ip: null, port: 443 } }), `${want}\n`)
 })
 
+t.test('a hidden server name is noted, and only then', async (t) => {
+  t.match(line(denial(1, { ech: true })), '"ech":true,"prev":')
+  t.notMatch(line(denial(1)), 'ech')
+})
+
 t.test('each traffic action has its ECS type and outcome', async (t) => {
   const want: Record<TrafficAction, string> = {
     block: 'connection,denied failure',

@@ -215,6 +215,8 @@ t.test('the first bytes say what a tunnel is for, and the strictest verdict stan
         wanted === 'sever' ? ['sever', 'end'] : [],
         `${name}: its records`,
       )
+      if (wanted === 'sever')
+        t.equal(proxy.records[records]?.ech, name.includes('ECH'), `${name}: whether ECH was there`)
     }
   }
   const severed = proxy.records.find(({ action }) => action === 'sever')
