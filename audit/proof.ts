@@ -2,6 +2,7 @@
  * Proofs that need nothing but themselves and a checkpoint: that a record is in the log, and that one checkpoint's log is the
  * beginning of another's. Made by reading the log once; where the cache of the tree is sound, only a few lines of it.
  */
+import { findBase } from './base.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import {
   consistencyRanges,
@@ -53,9 +54,11 @@ async function prove(
   holds: (proof: readonly Buffer[]) => boolean,
 ): Promise<readonly Buffer[] | null> {
   const segments = await listSegments(dir)
+  const base = await findBase(segments)
+  if (base === null) return null
   for (const blocks of [await readBlocks(dir, size), []]) {
     if (blocks === null) continue
-    const proof = await roots(segments, ranges, blocks)
+    const proof = await roots(ranges, blocks, base.frontier, new Leaves(segments, base.frontier.size))
     if (proof !== null && holds(proof)) return proof
   }
   return null
@@ -63,36 +66,76 @@ async function prove(
 
 /** Null where lines are missing. */
 async function roots(
-  segments: readonly LogSegment[],
   ranges: readonly Range[],
   blocks: readonly Buffer[],
+  purged: Frontier,
+  leaves: Leaves,
 ): Promise<Buffer[] | null> {
+  const known = new Map([...subtreesOf(purged)].map((subtree) => [subtree.from, subtree]))
   const found: Buffer[] = []
-  for (const range of ranges) {
-    const root = await rootOf(segments, range, blocks)
-    if (root === null) return null
-    found.push(root)
+  for (const { from, to } of ranges) {
+    const tree = new Frontier()
+    // A range of a proof is a subtree: one that holds a whole block begins with one.
+    if (from % BLOCK === 0)
+      for (const block of blocks.slice(from / BLOCK, Math.floor(to / BLOCK))) tree.add(block, BLOCK)
+    for (let subtree = known.get(from + tree.size); subtree !== undefined; subtree = known.get(from + tree.size)) {
+      if (from + tree.size + subtree.leaves > to) break
+      tree.add(subtree.hash, subtree.leaves)
+    }
+    if (from + tree.size < to) for await (const leaf of leaves.between(from + tree.size, to)) tree.add(leaf)
+    if (from + tree.size !== to) return null
+    found.push(tree.root())
   }
   return found
 }
 
-/** A range of a proof is a subtree: one that holds a whole block begins with one. */
-async function rootOf(
-  segments: readonly LogSegment[],
-  { from, to }: Range,
-  blocks: readonly Buffer[],
-): Promise<Buffer | null> {
-  const tree = new Frontier()
-  if (from % BLOCK === 0) {
-    const whole = blocks.slice(from / BLOCK, Math.floor(to / BLOCK))
-    for (const block of whole) tree.add(block, BLOCK)
+interface Subtree {
+  readonly from: number
+  readonly leaves: number
+  readonly hash: Buffer
+}
+
+/** The complete subtrees of a tree, the largest first. */
+function* subtreesOf({ size, hashes }: Frontier): Generator<Subtree> {
+  let from = 0
+  for (const hash of hashes) {
+    let leaves = 1
+    while (from + leaves * 2 <= size) leaves *= 2
+    yield { from, leaves, hash }
+    from += leaves
   }
-  if (from + tree.size === to) return tree.root()
-  for await (const lines of linesFrom(segments, from + tree.size + 1)) {
-    for (const { bytes } of lines) {
-      tree.add(leafHash(bytes))
-      if (from + tree.size === to) return tree.root()
+}
+
+/** The leaves of the lines that are there. */
+class Leaves {
+  readonly #segments: readonly LogSegment[]
+  readonly #first: number
+  /** Most ranges of a proof lie in the record's own block, whose lines are then read once. */
+  readonly #blocks = new Map<number, readonly Buffer[]>()
+
+  /** `first`: the first leaf that is there. */
+  constructor(segments: readonly LogSegment[], first: number) {
+    this.#segments = segments
+    this.#first = first
+  }
+
+  async *between(from: number, to: number): AsyncGenerator<Buffer> {
+    if (from < this.#first) return
+    const block = Math.floor(from / BLOCK)
+    if (to > (block + 1) * BLOCK) return yield* this.#read(from, to)
+    const start = Math.max(block * BLOCK, this.#first)
+    const known = this.#blocks.get(block) ?? (await Array.fromAsync(this.#read(start, (block + 1) * BLOCK)))
+    this.#blocks.set(block, known)
+    yield* known.slice(from - start, to - start)
+  }
+
+  async *#read(from: number, to: number): AsyncGenerator<Buffer> {
+    let at = from
+    for await (const lines of linesFrom(this.#segments, from + 1)) {
+      for (const { bytes } of lines) {
+        if (at++ >= to) return
+        yield leafHash(bytes)
+      }
     }
   }
-  return null
 }

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type AuditOptions, openAudit } from '../audit/audit.ts'
+import { loadKey } from '../audit/keys.ts'
 import { createEncoder } from '../audit/record.ts'
 import { createReferences } from '../audit/uuid.ts'
 import type { TrafficEvent } from '../rules/events.ts'
@@ -39,6 +40,7 @@ function denial(n: number): TrafficEvent {
     },
     policy: { name: 'foreign-office', revision: REVISION },
     because: null,
+    ech: false,
     carried: null,
   }
 }
@@ -63,12 +65,16 @@ function encodeAlone(): void {
   console.log(`encode alone     ${each.padStart(8)} ns a record (${Math.round(characters / count / 2)} characters)`)
 }
 
-async function storm(sync: AuditOptions['sync']): Promise<void> {
-  const dir = mkdtempSync(join(tmpdir(), 'landline-bench-'))
+async function storm(sync: AuditOptions['sync'], isSigned: boolean): Promise<void> {
+  const root = mkdtempSync(join(tmpdir(), 'landline-bench-'))
+  const dir = join(root, 'audit')
+  const { key } = loadKey(join(root, 'audit.pem'), 'landline-1', dir)
   let batches = 0
   const ignore = () => {}
+  const evidence = { key, records: 1000, seconds: 60, treeSize: ignore, checkpointed: ignore }
   const audit = await openAudit({
     dir,
+    ...(isSigned && { evidence }),
     sync,
     onFailure: 'block',
     observer: { name: 'landline-1', version: '1.0.0' },
@@ -102,16 +108,18 @@ async function storm(sync: AuditOptions['sync']): Promise<void> {
   waits.sort((a, b) => a - b)
   const quantile = (q: number) => (waits[Math.floor(q * (waits.length - 1))] ?? 0).toFixed(2)
   console.log(
-    `sync: ${sync.padEnd(10)} ${Math.round(records / cpuSeconds)
+    `sync: ${`${sync}${isSigned ? ', signed' : ''}`.padEnd(14)} ${Math.round(records / cpuSeconds)
       .toLocaleString('en')
       .padStart(8)} records/CPU-s, ` +
       `${Math.round(records / seconds).toLocaleString('en')} records/s, ${(records / batches).toFixed(1)} a batch, ` +
       `wait ms p50 ${quantile(0.5)} p99 ${quantile(0.99)}, ${((cpuSeconds * 1e6) / records).toFixed(1)} us CPU a record`,
   )
   await audit.close()
-  rmSync(dir, { recursive: true })
+  rmSync(root, { recursive: true })
 }
 
 encodeAlone()
-await storm('fsync')
-await storm('write')
+for (const isSigned of [false, true]) {
+  await storm('fsync', isSigned)
+  await storm('write', isSigned)
+}

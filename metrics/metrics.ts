@@ -45,7 +45,7 @@ export interface Metrics extends Observer {
 }
 
 /** Beside the actions of events, what the log writes of its own accord. */
-const LOG_ACTIONS = ['repeat', 'checkpoint']
+const LOG_ACTIONS = ['repeat', 'checkpoint', 'key-changed']
 
 export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry<OpenMetricsContentType>()

@@ -84,6 +84,9 @@ t.test(
     t.equal(readLog(dir).files.length, 2)
     const [, , rotated = 0] = await sizes(dir)
     t.ok(rotated > 13 && rotated < 23, `at rotation: ${rotated}`)
+    now += 60_000
+    tick()
+    await until(() => signed.told.length === 5)
     await audit.record(systemEvent('stop'))
     await audit.close()
     const { records, faults } = readLog(dir)

@@ -457,6 +457,19 @@ t.test('who holds the key can rewrite what nobody else has seen, and only that',
   )
 })
 
+t.test('a checkpoint of another log does not count, though the key is the same', async (t) => {
+  const dir = t.testdir()
+  const { files, key } = await smallLog(dir)
+  const other = signCheckpoint('landline-2', 22, Buffer.alloc(32, 1), key)
+  writeFiles(
+    dir,
+    withEntries(files, (entries) => [...entries, checkpointEntry(other)]),
+  )
+  t.same(told(await verify(dir, [key.verifier])), ['tampered', `replaced-checkpoint ${CHECKPOINTS}:39 #22`])
+  writeFiles(dir, files)
+  t.equal((await verify(dir, [key.verifier], other)).result, 'tampered')
+})
+
 t.test('a checkpoint alone makes nothing intact, nor a key alone', async (t) => {
   const dir = t.testdir()
   const { key } = await smallLog(dir)
