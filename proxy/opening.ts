@@ -37,16 +37,16 @@ export function readOpening(bytes: Buffer): Omit<Opening, 'held'> | number | 'ma
 }
 
 const OTHER = { protocol: 'other', serverName: null, httpHost: null, ech: false } as const
-/** A method is a word of capitals, as all registered ones are; so few bytes tell HTTP from another protocol. */
-const MAY_BE_METHOD = /^[A-Z][A-Z-]{0,30}$/
+/** A method is a word of letters; so few bytes tell HTTP from another protocol. */
+const MAY_BE_METHOD = /^[A-Za-z][A-Za-z-]{0,30}$/
+/** All registered methods are in capitals. */
 const REQUEST_LINE = /^([A-Z][A-Z-]{0,30}) (\S+) HTTP\/1\.[0-9]$/
 /** RFC 9113 §3.4. HTTP/2 names its host compressed, and some clients wait for the server before they name it: another protocol. */
 const HTTP2_PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 /** No request that we would pass on, but one that some origins take for one. */
-const CROOKED_REQUEST_LINE = /^[A-Z-]+[ \t].*[ \t]HTTP\/\d/i
+const CROOKED_REQUEST_LINE = /^[A-Z][A-Z-]{0,30}[ \t].*[ \t]HTTP\/\d/i
 /** What hardly any other protocol begins with. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'] as const
-const MAX_REQUEST_LINE = 8192
 const MAX_HEAD = 16_384
 
 function readPlain(bytes: Buffer): Omit<Opening, 'held'> | number | 'malformed' {
@@ -54,8 +54,11 @@ function readPlain(bytes: Buffer): Omit<Opening, 'held'> | number | 'malformed' 
   if (text === '') return bytes.length >= MAX_HEAD ? 'malformed' : bytes.length + 1
   const lineEnd = text.indexOf('\n')
   if (lineEnd < 0) {
-    const word = text.slice(0, 32).split(' ', 1)[0] ?? ''
-    return MAY_BE_METHOD.test(word) && text.length <= MAX_REQUEST_LINE ? bytes.length + 1 : OTHER
+    const word = text.slice(0, 32).split(/[ \t\r]/, 1)[0] ?? ''
+    if (!MAY_BE_METHOD.test(word)) return OTHER
+    if (bytes.length < MAX_HEAD) return bytes.length + 1
+    // What it would say next must not pass for want of room.
+    return isUnfinishedHttp(bytes) ? 'malformed' : OTHER
   }
   if (text.startsWith(HTTP2_PREFACE)) return OTHER
   if (HTTP2_PREFACE.startsWith(text)) return bytes.length + HTTP2_PREFACE.length - text.length
@@ -73,8 +76,9 @@ function readPlain(bytes: Buffer): Omit<Opening, 'held'> | number | 'malformed' 
 
 /** Whether what never became whole was HTTP all the same, by its request line or the beginning of one. */
 function isUnfinishedHttp(bytes: Buffer): boolean {
-  const text = withoutEmptyLines(bytes.toString('latin1', 0, MAX_REQUEST_LINE))
-  return text.includes('\n') || METHODS.some((word) => `${word} `.startsWith(text) || text.startsWith(`${word} `))
+  const text = withoutEmptyLines(bytes.toString('latin1', 0, MAX_HEAD))
+  const start = text.slice(0, 8).toUpperCase()
+  return text.includes('\n') || METHODS.some((word) => `${word} `.startsWith(start) || start.startsWith(`${word} `))
 }
 
 /** Servers ignore empty lines before a request (RFC 9112 §2.2), and some ignore blanks. */

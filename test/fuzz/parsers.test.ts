@@ -66,8 +66,8 @@ async function openingOn(wire: Wire): Promise<unknown> {
 
 type Agree = (whole: unknown, cut: unknown) => boolean
 const isSame: Agree = (whole, cut) => JSON.stringify(whole) === JSON.stringify(cut)
-/** What goes on is the same. An opening may be refused for the way it comes: its last record, say, never becomes whole. */
-const isSameOrRefused: Agree = (whole, cut) => isSame(whole, cut) || whole === REFUSED || cut === REFUSED
+/** What comes in pieces goes on as the whole would, or not at all: the last record of a hello, say, never becomes whole. */
+const isSameOrRefused: Agree = (whole, cut) => isSame(whole, cut) || cut === REFUSED
 
 const streams: readonly [
   name: string,
