@@ -37,14 +37,12 @@ export function readOpening(bytes: Buffer): Omit<Opening, 'held'> | number | 'ma
 }
 
 const OTHER = { protocol: 'other', serverName: null, httpHost: null, ech: false } as const
-/** A method is a word of letters; so few bytes tell HTTP from another protocol. */
-const MAY_BE_METHOD = /^[A-Za-z][A-Za-z-]{0,30}$/
 /** All registered methods are in capitals. */
 const REQUEST_LINE = /^([A-Z][A-Z-]{0,30}) (\S+) HTTP\/1\.[0-9]$/
 /** RFC 9113 §3.4. HTTP/2 names its host compressed, and some clients wait for the server before they name it: another protocol. */
 const HTTP2_PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 /** No request that we would pass on, but one that some origins take for one. */
-const CROOKED_REQUEST_LINE = /^[A-Z][A-Z-]{0,30}[ \t].*[ \t]HTTP\/\d/i
+const CROOKED_REQUEST_LINE = /^([A-Z-]+)[ \t].*[ \t]HTTP\/\d/i
 /** What hardly any other protocol begins with. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'] as const
 const MAX_HEAD = 16_384
@@ -55,7 +53,7 @@ function readPlain(bytes: Buffer): Omit<Opening, 'held'> | number | 'malformed' 
   const lineEnd = text.indexOf('\n')
   if (lineEnd < 0) {
     const word = text.slice(0, 32).split(/[ \t\r]/, 1)[0] ?? ''
-    if (!MAY_BE_METHOD.test(word)) return OTHER
+    if (!mayBeMethod(word, word.length < Math.min(text.length, 32))) return OTHER
     if (bytes.length < MAX_HEAD) return bytes.length + 1
     // What it would say next must not pass for want of room.
     return isUnfinishedHttp(bytes) ? 'malformed' : OTHER
@@ -64,7 +62,7 @@ function readPlain(bytes: Buffer): Omit<Opening, 'held'> | number | 'malformed' 
   if (HTTP2_PREFACE.startsWith(text)) return bytes.length + HTTP2_PREFACE.length - text.length
   const first = text.slice(0, lineEnd).replace(/\r$/, '')
   const line = REQUEST_LINE.exec(first)
-  if (line === null) return CROOKED_REQUEST_LINE.test(first) ? 'malformed' : OTHER
+  if (line === null) return mayBeMethod(CROOKED_REQUEST_LINE.exec(first)?.[1] ?? '', true) ? 'malformed' : OTHER
   const end = /\r?\n\r?\n/.exec(text)
   if (end === null) return bytes.length >= MAX_HEAD ? 'malformed' : bytes.length + 1
   const [, method = '', target = ''] = line
@@ -72,6 +70,16 @@ function readPlain(bytes: Buffer): Omit<Opening, 'held'> | number | 'malformed' 
     method === 'CONNECT' ? `tunnel://${target}` : target,
     text.slice(lineEnd + 1, Math.max(lineEnd + 1, end.index)),
   )
+}
+
+/**
+ * Whether a request may begin with this word: one of capitals, as all registered methods are, or one of the well-known in
+ * whatever letters. So few bytes tell HTTP from another protocol, which must not be kept waiting.
+ */
+function mayBeMethod(word: string, isWhole: boolean): boolean {
+  if (/^[A-Z][A-Z-]{0,30}$/.test(word)) return true
+  const capitals = word.toUpperCase()
+  return word !== '' && METHODS.some((method) => (isWhole ? method === capitals : method.startsWith(capitals)))
 }
 
 /** Whether what never became whole was HTTP all the same, by its request line or the beginning of one. */

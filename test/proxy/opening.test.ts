@@ -121,3 +121,10 @@ function unframed(bytes: Buffer): string {
     text += bytes.toString('latin1', at + 5, at + 5 + bytes.readUInt16BE(at + 3))
   return text
 }
+
+t.test('a word that begins no request is not kept waiting for its line to end', async (t) => {
+  for (const word of ['hello', 'x', 'Foo bar', 'gex '])
+    t.match(readOpening(Buffer.from(word)), { protocol: 'other', httpHost: null }, word)
+  for (const word of ['g', 'GEX', 'get '])
+    t.type(readOpening(Buffer.from(word)), 'number', `${word} may become a request`)
+})
