@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import type { Audit } from '../audit/audit.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Policy } from '../rules/policy.ts'
-import { type Candidate, readCandidate, testCandidate } from './keeper.ts'
+import { type Candidate, MAX_LINES, readCandidate, testCandidate } from './keeper.ts'
 import { QUICK_START, type Sources } from './load.ts'
 import type { Log } from './operator-log.ts'
 import type { ServerConfig } from './settings.ts'
@@ -55,7 +55,7 @@ export async function firstPolicy(
     outcome: 'failure',
     reason: `${main} is refused at start; the last good rules run`,
     policy: last.policy,
-    facts: { why: 'start', problems: candidate.problems.slice(0, 50) },
+    facts: { why: 'start', problems: candidate.problems.slice(0, MAX_LINES) },
   })
   return { policy: last.policy, sources: last.sources, watched: candidate.sources, isWhatWasAskedFor: false }
 }

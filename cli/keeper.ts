@@ -15,7 +15,7 @@ import { compileSources, readSources, type Sources } from './load.ts'
 /** Files are looked at this often. Not `fs.watch`: it misses files that are mounted, swapped by symbolic link, or on a network. */
 const POLL_MS = 1000
 /** What a record or a log line quotes of a longer list. */
-const MAX_LINES = 50
+export const MAX_LINES = 50
 
 export interface KeeperOptions {
   readonly main: string
