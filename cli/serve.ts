@@ -9,15 +9,16 @@ import type { Audit } from '../audit/audit.ts'
 import { createReferences } from '../audit/uuid.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import packageJson from '../package.json' with { type: 'json' }
-import { createProxy } from '../proxy/server.ts'
+import type { ProxyOptions } from '../proxy/options.ts'
 import { type Signing, signingOf } from './audit-signing.ts'
 import { type ConfigFlags, formatConfigProblem, loadConfig } from './config.ts'
 import { watchExpiry } from './expiry.ts'
-import { archive, firstPolicy, labelMetrics, putInForce, ruleFileOf, StartError } from './first-policy.ts'
+import { archive, type First, firstPolicy, labelMetrics, putInForce, ruleFileOf, StartError } from './first-policy.ts'
 import { EXIT, type ExitCode, type Io } from './io.ts'
 import { Keeper } from './keeper.ts'
 import { createLog, type Log } from './operator-log.ts'
 import { judgeFor, samplesOf } from './own-pages.ts'
+import { createLocalPlane, type Plane } from './plane.ts'
 import type { ServerConfig } from './settings.ts'
 import { unsupported } from './supported.ts'
 import { untilDone } from './until-done.ts'
@@ -56,54 +57,32 @@ async function run(config: ServerConfig, log: Log, io: Io): Promise<void> {
   const audit = await openAuditOf(config, signing, metrics, denials.remember, log, now)
   try {
     const first = await firstPolicy(main, config, audit, metrics, log, now)
-    const keeper: Keeper = new Keeper(
-      {
-        main,
-        catalogueDir: config.catalog ?? undefined,
-        monitor: config.monitor,
-        now,
-        events: {
-          changed: (policy, sources) => putInForce(policy, sources, audit, metrics),
-          record: (event) => audit.record(event),
-          reloaded: (ok) => metrics.reloaded(ok, now() / 1000),
-          log,
-        },
-      },
-      first.policy,
-      first.watched,
-    )
     labelMetrics(first.policy, metrics)
-    // A full disk must not keep a proxy from its start: what needs no record is served all the same.
-    const archiveFirst = async () => {
-      if (keeper.policy === first.policy) await archive(first.policy, first.sources, audit)
-    }
-    const archived = await untilDone('archiving the rules', archiveFirst, log)
-    metrics.reloaded(first.isWhatWasAskedFor, now() / 1000)
-    await serveUntil(stopped, { config, signing, log, now, keeper, audit, metrics, denials }).finally(archived)
+    await serveUntil(stopped, { main, config, signing, log, now, first, audit, metrics, denials })
   } finally {
     await audit.close()
   }
 }
 
 interface Parts {
+  readonly main: string
   readonly config: ServerConfig
   readonly signing: Signing
   readonly log: Log
   readonly now: () => number
-  readonly keeper: Keeper
+  readonly first: First
   readonly audit: Audit
   readonly metrics: Metrics
   readonly denials: ReturnType<typeof createDenials>
 }
 
 async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void> {
-  const { config, signing, log, now, keeper, audit, metrics, denials } = parts
+  const { config, signing, log, now, audit, metrics, denials } = parts
   const token = randomBytes(32).toString('hex')
   let proxies: readonly string[] = []
   // Where clients cannot be told of a proxy, a way past it is all that the file could offer: it offers none.
   const pac = (mobile: boolean) =>
     pacFile({ proxies, direct: config.pac.direct, mobile: mobile || proxies.length === 0 })
-  const exchanges = createReferences()
   const ownPages = createOwnPages({
     name: config.name,
     ownHost: config.ownHost,
@@ -117,21 +96,15 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     log,
   })
   const { port: ownPort } = await ownPages.listen()
-  const proxy = createProxy({
-    ...proxyOptionsOf(config),
-    policy: () => keeper.policy,
-    recorder: audit,
-    observer: metrics,
-    log,
-    now,
-    newId: () => exchanges.next(now()),
-    ownPages: { port: ownPort, token },
-  })
+  const plane = openPlane(parts, { port: ownPort, token })
+  const keeper = keeperFor(parts, plane)
+  const archived = await archiveFirst(parts, keeper)
+  metrics.reloaded(parts.first.isWhatWasAskedFor, now() / 1000)
   let state: 'starting' | 'serving' | 'draining' = 'starting'
   const admin = createAdmin({
     address: config.admin.address.text,
     allow: config.admin.allow,
-    metrics: (accept) => metrics.expose(accept),
+    metrics: async (accept) => metrics.expose(accept, await plane.families()),
     ready: () => readiness(state, audit, config),
     // Who asks here is not known, and may take the file out of the building.
     pac: () => pac(true),
@@ -141,8 +114,8 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
   let started = () => {}
   try {
     const adminAt = await admin.listen()
-    const listeners = await proxy.listen()
-    quiet = listenForChanges(parts)
+    const listeners = await plane.listen()
+    quiet = listenForChanges(keeper, parts)
     const { name, revision, mode } = keeper.policy
     const at = listeners.map(({ address, port }) =>
       address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
@@ -161,11 +134,11 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
 
     const signal = await stopped
     state = 'draining'
-    log.info({ signal, connections: proxy.connections }, 'landline drains')
+    log.info({ signal, connections: plane.connections }, 'landline drains')
     started()
     quiet()
     await keeper.stop()
-    await proxy.drain()
+    await plane.drain()
     await audit.record({
       action: 'stop',
       outcome: 'success',
@@ -176,15 +149,60 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
   } finally {
     // Also where a port is taken or a record cannot be written: what is left open would keep the process from its end.
     quiet()
+    archived()
     await keeper.stop()
-    await proxy.drain()
+    await plane.drain()
     await Promise.all([admin.close(), ownPages.close()])
   }
   log.info({}, 'landline has stopped')
 }
 
+function openPlane({ config, audit, metrics, log, now, first }: Parts, ownPages: ProxyOptions['ownPages']): Plane {
+  const exchanges = createReferences()
+  return createLocalPlane({
+    ...proxyOptionsOf(config),
+    rules: { policy: first.policy },
+    recorder: audit,
+    observer: metrics,
+    log,
+    now,
+    newId: () => exchanges.next(now()),
+    ownPages,
+  })
+}
+
+function keeperFor({ main, config, audit, metrics, log, now, first }: Parts, plane: Plane): Keeper {
+  return new Keeper(
+    {
+      main,
+      catalogueDir: config.catalog ?? undefined,
+      monitor: config.monitor,
+      now,
+      events: {
+        async changed(policy, sources) {
+          await putInForce(policy, sources, audit, metrics)
+          await plane.use({ policy })
+        },
+        record: (event) => audit.record(event),
+        reloaded: (ok) => metrics.reloaded(ok, now() / 1000),
+        log,
+      },
+    },
+    first.policy,
+    first.watched,
+  )
+}
+
+/** A full disk must not keep a proxy from its start: what needs no record is served all the same. */
+function archiveFirst({ first, audit, log }: Parts, keeper: Keeper): Promise<() => void> {
+  const work = async () => {
+    if (keeper.policy === first.policy) await archive(first.policy, first.sources, audit)
+  }
+  return untilDone('archiving the rules', work, log)
+}
+
 /** Reload by signal or by a changed file, exceptions that end: until the function that it returns is called. */
-function listenForChanges({ keeper, audit, now }: Parts): () => void {
+function listenForChanges(keeper: Keeper, { audit, now }: Parts): () => void {
   const reload = () => void keeper.reload('SIGHUP')
   process.on('SIGHUP', reload)
   keeper.watch()

@@ -8,6 +8,7 @@ import { type Observer, SYSTEM_ACTIONS, TRAFFIC_ACTIONS } from '../rules/events.
 import { createDecisions, type PolicyLabels } from './decisions.ts'
 import { exposition, type Family, OPENMETRICS_TYPE, TEXT_TYPE } from './exposition.ts'
 import { createInstruments } from './instruments.ts'
+import { mergeFamilies } from './merge.ts'
 import { createObserver } from './observer.ts'
 import { addProcessMetrics } from './process.ts'
 import { bindEach, MOST_VALUES, OTHER, observe, started } from './series.ts'
@@ -38,9 +39,12 @@ export interface Metrics extends Observer {
   /** The series of what is no longer in the rule file go; new ones start at 0. */
   policyChanged(policy: PolicyLabels): void
   breakglass(active: number): void
-  /** OpenMetrics, with exemplars, where the Accept value prefers it; else Prometheus' text format. */
-  expose(accept?: string | null): Promise<{ readonly contentType: string; readonly body: string }>
-  /** What `expose` writes, as values: several processes' families can be added up and written by `exposition`. */
+  /** OpenMetrics, with exemplars, where the Accept value prefers it; else Prometheus' text format. `others` are added up with these. */
+  expose(
+    accept?: string | null,
+    others?: readonly (readonly Family[])[],
+  ): Promise<{ readonly contentType: string; readonly body: string }>
+  /** What is counted here, as values: what another thread's `expose` adds to its own. */
   families(): Promise<readonly Family[]>
 }
 
@@ -87,9 +91,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
       decisions.keep(policy)
     },
     families,
-    async expose(accept = null) {
+    async expose(accept = null, others = []) {
       const openMetrics = prefersOpenMetrics(accept)
-      const body = exposition(await families(), openMetrics)
+      const body = exposition(mergeFamilies([await families(), ...others]), openMetrics)
       return { contentType: openMetrics ? OPENMETRICS_TYPE : TEXT_TYPE, body }
     },
   }

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import t from 'tap'
-import { exposition } from '../../metrics/exposition.ts'
+import { exposition, type Family } from '../../metrics/exposition.ts'
+import { mergeFamilies } from '../../metrics/merge.ts'
 import { createMetrics, type Metrics, type PolicyLabels } from '../../metrics/metrics.ts'
 import { MOST_VALUES } from '../../metrics/series.ts'
 import type { ExchangeEnd, Limit, SuspectReason } from '../../rules/events.ts'
@@ -425,4 +426,40 @@ t.test('promtool has nothing to object to', async (t) => {
   t.equal(error, undefined, 'promtool is installed')
   t.equal(`${stdout}${stderr}`, '')
   t.equal(status, 0)
+})
+
+t.test('what several threads counted is written as one', async (t) => {
+  const [main, one, other] = [create(), create(), create()]
+  one.ended(END)
+  other.ended(END)
+  other.ended(END)
+  one.tunnelOpened()
+  other.tunnelOpened()
+  other.tunnelClosed(20)
+  other.policyChanged({ ...POLICY, rules: ['only-there'] })
+  const { body } = await main.expose(OPENMETRICS, [await one.families(), await other.families()])
+  t.match(body, /^landline_decisions_total{action="block",medium="wireless",service="zoom"} 3 # /m)
+  t.match(body, /^landline_tunnels_active 1$/m)
+  t.match(body, /^landline_tunnel_seconds_bucket{le="15"} 0$/m)
+  t.match(body, /^landline_tunnel_seconds_bucket{le="60"} 1$/m)
+  t.match(body, /^landline_tunnel_seconds_count 1$/m)
+  t.notMatch(body, 'only-there', 'who is late brings nothing back')
+})
+
+t.test('of exemplars the newest is kept', async (t) => {
+  const family = (value: number, timestamp: number | null): Family => {
+    const exemplar = timestamp && { labelSet: { ref: `at ${timestamp}` }, value: 1, timestamp }
+    return { name: 'decisions', help: '', type: 'counter', values: [{ value, labels: {}, exemplar: exemplar || null }] }
+  }
+  const cases = [
+    { times: [null, 5], want: 'at 5' },
+    { times: [7, 5, null], want: 'at 7' },
+    { times: [5, null, 7, 6], want: 'at 7' },
+    { times: [null, null], want: undefined },
+  ]
+  for (const { times, want } of cases) {
+    const [merged] = mergeFamilies(times.map((time) => [family(2, time)]))
+    t.equal(merged?.values[0]?.value, 2 * times.length)
+    t.equal(merged?.values[0]?.exemplar?.labelSet.ref, want)
+  }
 })

@@ -1,0 +1,49 @@
+/**
+ * The data plane as the rest of the process sees it, however many threads serve clients. What must be one stays on this side:
+ * records, the admin port, metrics as they are read, reloads, signals, the proxy's own pages.
+ */
+import type { AddressInfo } from 'node:net'
+import type { Family } from '../metrics/exposition.ts'
+import type { ProxyOptions } from '../proxy/options.ts'
+import { createProxy } from '../proxy/server.ts'
+import type { Policy } from '../rules/policy.ts'
+
+/** All that exchanges are judged by. Each asks once, at its beginning, and keeps what it was given. */
+export interface InForce {
+  readonly policy: Policy
+}
+
+export interface Plane {
+  /** Rejects when a listener cannot be opened; then none is open. Resolves with where they listen. */
+  listen(): Promise<readonly AddressInfo[]>
+  /** Resolves when every new exchange is judged by these. Those under way keep theirs. */
+  use(rules: InForce): Promise<void>
+  /** Takes no new work; resolves when every connection is gone. */
+  drain(): Promise<void>
+  /** Connections that are open now. */
+  readonly connections: number
+  /** What threads of their own have counted, to be added to what this one has: one list of families each. */
+  families(): Promise<readonly (readonly Family[])[]>
+}
+
+export interface PlaneOptions extends Omit<ProxyOptions, 'policy'> {
+  /** What is in force at the start. */
+  readonly rules: InForce
+}
+
+/** One proxy, in this thread: it counts straight into this thread's metrics. */
+export function createLocalPlane({ rules, ...options }: PlaneOptions): Plane {
+  let inForce = rules
+  const proxy = createProxy({ ...options, policy: () => inForce.policy })
+  return {
+    listen: () => proxy.listen(),
+    async use(next) {
+      inForce = next
+    },
+    drain: () => proxy.drain(),
+    get connections() {
+      return proxy.connections
+    },
+    families: async () => [],
+  }
+}
