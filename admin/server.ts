@@ -24,10 +24,18 @@ export interface AdminOptions {
   readonly allow: readonly Prefix[]
   /** The metrics, in the format that the Accept value prefers. */
   readonly metrics: (accept: string | null) => Promise<{ readonly contentType: string; readonly body: string }>
-  readonly ready: () => { readonly ready: boolean; readonly reasons: readonly string[] }
+  readonly ready: () => Readiness
   readonly pac: () => string
   readonly log: Log
   readonly deadlines?: Partial<Deadlines>
+}
+
+export interface Readiness {
+  readonly ready: boolean
+  /** Why it is not. */
+  readonly reasons: readonly string[]
+  /** What the operator should know although it serves. */
+  readonly warnings?: readonly string[]
 }
 
 export interface Admin {
@@ -93,14 +101,12 @@ const LOCKED: Answer = {
   headers: { 'www-authenticate': 'Bearer realm="landline"' },
 }
 
-function readiness(
-  { ready, reasons }: { readonly ready: boolean; readonly reasons: readonly string[] },
-  accept: string | null,
-): Answer {
+function readiness({ ready, reasons, warnings = [] }: Readiness, accept: string | null): Answer {
   const status = ready ? 200 : 503
   if (preferredForm(accept) === 'json')
-    return { status, type: JSON_TYPE, body: `${JSON.stringify({ ready, reasons })}\n` }
-  return { status, type: TEXT, body: `${[ready ? 'ready' : 'not ready', ...reasons].join('\n')}\n` }
+    return { status, type: JSON_TYPE, body: `${JSON.stringify({ ready, reasons, warnings })}\n` }
+  const told = [ready ? 'ready' : 'not ready', ...reasons, ...warnings.map((warning) => `warning: ${warning}`)]
+  return { status, type: TEXT, body: `${told.join('\n')}\n` }
 }
 
 /** By the address of the socket, which nobody can forge in a header. One that is gone already has none. */

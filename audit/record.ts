@@ -68,6 +68,8 @@ const SYSTEM: Readonly<Record<SystemAction | OwnEvent['action'], readonly [categ
   stop: ['process', 'end'],
   reload: ['configuration', 'change'],
   'reload-failed': ['configuration', 'change'],
+  'mode-change': ['configuration', 'change'],
+  'exception-started': ['configuration', 'change'],
   'exception-expired': ['configuration', 'change'],
   breakglass: ['configuration', 'change'],
   'breakglass-ended': ['configuration', 'change'],

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import type { Audit } from '../audit/audit.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Policy } from '../rules/policy.ts'
-import { type Candidate, MAX_LINES, readCandidate, testCandidate } from './keeper.ts'
+import { type Candidate, quotedLines, readCandidate, testCandidate } from './candidate.ts'
 import { QUICK_START, type Sources } from './load.ts'
 import type { Log } from './operator-log.ts'
 import type { ServerConfig } from './settings.ts'
@@ -55,7 +55,7 @@ export async function firstPolicy(
     outcome: 'failure',
     reason: `${main} is refused at start; the last good rules run`,
     policy: last.policy,
-    facts: { why: 'start', problems: candidate.problems.slice(0, MAX_LINES) },
+    facts: { why: 'start', refused: candidate.revision, problems: quotedLines(candidate.problems) },
   })
   return { policy: last.policy, sources: last.sources, watched: candidate.sources, isWhatWasAskedFor: false }
 }
@@ -73,13 +73,7 @@ async function lastGood(audit: Audit, { monitor }: ServerConfig, log: Log, now: 
   }
 }
 
-/** Archive first: what runs must be there to be looked up, whatever happens next. Rejects, and changes nothing, where it cannot. */
-export async function putInForce(policy: Policy, sources: Sources, audit: Audit, metrics: Metrics): Promise<void> {
-  await archive(policy, sources, audit)
-  labelMetrics(policy, metrics)
-}
-
-/** Keeps the texts that a policy was made from beside the records. */
+/** Keeps the texts that a policy was made from beside the records: what runs must be there to be looked up. */
 export function archive({ revision }: Policy, { main, files, catalogue }: Sources, audit: Audit): Promise<void> {
   const texts = [...files].flatMap(([path, text]) => (text === null ? [] : [[path, text] as const]))
   return audit.archive({ revision, main, files: Object.fromEntries(texts), catalogue: Object.fromEntries(catalogue) })

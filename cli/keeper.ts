@@ -2,179 +2,205 @@
  * The policy in force, and how it changes: a whole new policy is built beside it, its own tests are run, and one
  * reference is swapped. What is bad changes nothing, and is told, counted and recorded.
  */
-import { stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { diffPolicies } from '../rules/diff.ts'
-import type { SystemEvent } from '../rules/events.ts'
-import type { Problem } from '../rules/model.ts'
+import { changesBetween } from '../rules/diff.ts'
+import type { SystemAction, SystemEvent } from '../rules/events.ts'
 import type { Policy } from '../rules/policy.ts'
-import { runTests } from '../rules/policy-tests.ts'
-import { formatPlace, formatProblem } from '../rules/problems.ts'
-import { compileSources, readSources, type Sources } from './load.ts'
+import { type Candidate, type CandidateOptions, quotedLines, readCandidate } from './candidate.ts'
+import type { Sources } from './load.ts'
+import { type FileStates, sameStates, statesOf, yamlPathsIn } from './read-files.ts'
 
 /** Files are looked at this often. Not `fs.watch`: it misses files that are mounted, swapped by symbolic link, or on a network. */
 const POLL_MS = 1000
-/** What a record or a log line quotes of a longer list. */
-export const MAX_LINES = 50
+/** Files that are never left alone are read all the same after so many looks. */
+const MOST_UNSETTLED_LOOKS = 10
 
-export interface KeeperOptions {
-  readonly main: string
-  readonly catalogueDir: string | undefined
-  /** Force the ceiling `monitor`. */
-  readonly monitor: boolean
-  readonly now: () => number
-  readonly events: KeeperEvents
+/** What is told of the rules in force. */
+export const RULES_IN_FORCE: KeeperWords = {
+  reload: 'reload',
+  failed: 'reload-failed',
+  done: 'rules reloaded',
+  refused: 'rules refused, the last good ones stay in force',
 }
 
-/** What the keeper tells; it waits for the record before it goes on. */
+export interface KeeperWords {
+  readonly reload: SystemAction
+  readonly failed: SystemAction
+  readonly done: string
+  readonly refused: string
+}
+
+export interface KeeperOptions extends CandidateOptions {
+  readonly events: KeeperEvents
+  readonly words?: KeeperWords
+}
+
+/** What the keeper tells; it waits for each before it goes on. */
 export interface KeeperEvents {
-  /** The policy is in force from here on. */
-  readonly changed: (policy: Policy, sources: Sources) => Promise<void>
+  /** Keeps what the policy was made from, before anything else. Where it rejects, nothing changes. */
+  readonly archive: (policy: Policy, sources: Sources) => Promise<void>
+  /** A change stands on the record before it is in force. Where it rejects, nothing changes. */
   readonly record: (event: SystemEvent) => Promise<unknown>
+  /** The policy is in force from here on. */
+  readonly changed: (policy: Policy, why: string) => Promise<void>
   readonly reloaded: (ok: boolean) => void
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void }
 }
 
-/** A candidate: a policy that may take over, or why not. */
-export interface Candidate {
-  readonly policy: Policy | null
-  readonly problems: readonly string[]
-  readonly sources: Sources
-}
-
-/** Read, compile and test; nothing is in force by this. */
-export async function readCandidate({
-  main,
-  catalogueDir,
-  monitor,
-  now,
-}: Pick<KeeperOptions, 'main' | 'catalogueDir' | 'monitor' | 'now'>): Promise<Candidate> {
-  return testCandidate(await readSources(main, catalogueDir), monitor, now())
-}
-
-/** Compile and test texts that are at hand, such as archived ones. */
-export function testCandidate(sources: Sources, monitor: boolean, now: number): Candidate {
-  const { policy, problems } = compileSources(sources, { monitor, now })
-  const told = problems.filter(isError).map(formatProblem)
-  if (policy === null) return { policy: null, problems: told, sources }
-  // The tests are of the file; what `--monitor` makes of its blocks at this start is not their matter.
-  const { failures } = runTests(monitor ? (withoutCeiling(sources, now) ?? policy) : policy, policy.file.tests, now)
-  if (failures.length === 0) return { policy, problems: [], sources }
-  return { policy: null, problems: failures.map(({ place, message }) => `${formatPlace(place)}: ${message}`), sources }
-}
-
-function withoutCeiling(sources: Sources, now: number): Policy | null {
-  return compileSources(sources, { monitor: false, now }).policy
-}
-
-function isError({ severity }: Problem): boolean {
-  return severity === 'error'
+/** What is in force at the start. */
+export interface Beginning {
+  readonly policy: Policy
+  /** The files that were asked for, and all that they name. */
+  readonly watched: Sources
+  /** False: they may not take over, and something else is in force. */
+  readonly isWhatWasAskedFor: boolean
 }
 
 export class Keeper {
   #options: KeeperOptions
+  #words: KeeperWords
   #policy: Policy
-  #sources: Sources
+  /** What the watched files looked like when they were last read, by whatever caused it. */
+  #seen: FileStates
   #running: Promise<void> = Promise.resolve()
+  /** The reload that waits for the one that runs: it will read whatever is there then, so one is enough. */
+  #waiting: Promise<void> | null = null
+  /** What was found at the last look, if it was new. */
+  #pending: FileStates | null = null
+  #looks = 0
   #timer: NodeJS.Timeout | undefined
   #stopped = false
-  /** The state of the files that was last read, by whatever caused it. */
-  #seen: string | null = null
+  /** The last reload did not come to an end for a reason outside the files: it is tried again. */
+  #isOwed = false
+  #isRefused = false
 
-  constructor(options: KeeperOptions, policy: Policy, sources: Sources) {
+  constructor(options: KeeperOptions, { policy, watched, isWhatWasAskedFor }: Beginning) {
     this.#options = options
+    this.#words = options.words ?? RULES_IN_FORCE
     this.#policy = policy
-    this.#sources = sources
+    this.#seen = watched.states ?? new Map()
+    this.#isRefused = !isWhatWasAskedFor
   }
 
   get policy(): Policy {
     return this.#policy
   }
 
-  /** One after the other; resolves when this one is done, whether it changed anything or not. Never rejects. */
+  /** Whether what was last read may not take over. */
+  get isRefused(): boolean {
+    return this.#isRefused
+  }
+
+  /** Resolves when what is in the files now has been tried, whether it changed anything or not. Never rejects. */
   reload(why: string): Promise<void> {
-    this.#running = this.#running
-      .then(() => this.#reload(why))
-      .catch((error: unknown) => {
-        this.#options.events.log.error({ err: error }, 'a reload failed')
-        this.#options.events.reloaded(false)
-      })
-    return this.#running
+    if (this.#waiting !== null) return this.#waiting
+    const next = this.#running.then(() => {
+      this.#waiting = null
+      return this.#stopped ? undefined : this.#attempt(why)
+    })
+    this.#waiting = next
+    this.#running = next
+    return next
   }
 
-  /** Reload when a file has changed and has then been left alone for one look. */
+  /** Look at the files now and then. */
   watch(): void {
-    let pending: string | null = null
-    const look = async () => {
-      const state = await this.#fileStates()
-      if (this.#seen === null) this.#seen = state
-      else if (state !== this.#seen) {
-        if (state === pending) await this.reload('a changed file')
-        pending = state
-      }
-      if (!this.#stopped) this.#timer = setTimeout(() => void look(), POLL_MS)
+    const next = async () => {
+      await this.look()
+      if (!this.#stopped) this.#timer = setTimeout(() => void next(), POLL_MS)
     }
-    void look()
+    void next()
   }
 
-  /** Resolves when a reload that is under way has ended. */
+  /** Reload if a file has changed and has then been left alone for one look. Never rejects. */
+  async look(): Promise<void> {
+    const states = await this.#statesNow()
+    const isChanged = !sameStates(states, this.#seen)
+    const isSettled = isChanged && this.#pending !== null && sameStates(states, this.#pending)
+    this.#pending = isChanged ? states : null
+    this.#looks = isChanged || this.#isOwed ? this.#looks + 1 : 0
+    if (!isSettled && this.#looks < MOST_UNSETTLED_LOOKS) return
+    this.#looks = 0
+    await this.reload('a changed file')
+  }
+
+  /** Resolves when a reload that is under way has ended; none begins after this. */
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
     await this.#running
   }
 
+  async #attempt(why: string): Promise<void> {
+    const { events } = this.#options
+    try {
+      await this.#reload(why)
+      this.#isOwed = false
+    } catch (error) {
+      // A full disk, say: told once, and tried again until it is done.
+      if (!this.#isOwed) events.log.error({ err: error, why }, 'a reload failed; it is tried again')
+      this.#isOwed = true
+      events.reloaded(false)
+    }
+  }
+
   async #reload(why: string): Promise<void> {
     const { events } = this.#options
-    const states = await this.#fileStates()
-    const { policy, problems, sources } = await readCandidate(this.#options)
+    const candidate = await readCandidate(this.#options)
+    // The files to watch are those that are named now, also by a file that is refused.
+    this.#seen = candidate.sources.states ?? new Map()
+    const { policy, sources } = candidate
+    this.#isRefused = policy === null
+    if (policy === null) return this.#refuse(candidate, why)
     const before = this.#policy
-    // The files to watch are those that are named now, also by a file that was refused.
-    const isSameSet = [...sources.files.keys()].join('\n') === [...this.#sources.files.keys()].join('\n')
-    this.#sources = sources
-    // What was written while the files were read differs from `states`, and is read again at the next look.
-    this.#seen = isSameSet ? states : await this.#fileStates()
-    if (policy === null) {
-      events.reloaded(false)
-      events.log.error(
-        { why, problems: problems.slice(0, MAX_LINES) },
-        'rules refused, the last good ones stay in force',
-      )
-      await events.record({
-        action: 'reload-failed',
-        outcome: 'failure',
-        reason: `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}; the rules in force stay`,
-        policy: before,
-        facts: { why, problems: problems.slice(0, MAX_LINES) },
-      })
-      return
-    }
-    const changes = policy.revision === before.revision ? [] : diffPolicies(before, policy, this.#options.now()).changes
-    await events.changed(policy, sources)
+    await events.archive(policy, sources)
+    await events.record(this.#changeOf(before, policy, why))
+    if (policy.mode !== before.mode) await events.record(modeChange(before, policy, why))
+    await events.changed(policy, why)
     this.#policy = policy
     events.reloaded(true)
-    events.log.info({ why, revision: policy.revision, before: before.revision }, 'rules reloaded')
+    events.log.info({ why, revision: policy.revision, before: before.revision }, this.#words.done)
+  }
+
+  async #refuse({ problems, revision }: Candidate, why: string): Promise<void> {
+    const { events } = this.#options
+    const lines = quotedLines(problems)
+    events.reloaded(false)
+    if (!this.#isOwed) events.log.error({ why, refused: revision, problems: lines }, this.#words.refused)
     await events.record({
-      action: 'reload',
-      outcome: 'success',
-      reason: policy.revision === before.revision ? 'the rules mean the same as before' : 'new rules are in force',
-      policy,
-      facts: { why, before: before.revision, changes: changes.slice(0, MAX_LINES) },
+      action: this.#words.failed,
+      outcome: 'failure',
+      reason: `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}; the rules in force stay`,
+      policy: this.#policy,
+      facts: { why, refused: revision, problems: lines },
     })
   }
 
-  /** What would differ if a file were replaced, written to, or its folder's link swapped. */
-  async #fileStates(): Promise<string> {
-    const { main, files } = this.#sources
-    const paths = new Set([main, ...files.keys()])
-    const states = await Promise.all(
-      [...paths, ...new Set([...paths].map(dirname))].map(async (path) => {
-        const found = await stat(path, { bigint: true }).catch(() => null)
-        if (found === null) return `${path} -`
-        // A folder's own times change with every file put beside the rules; only its identity counts.
-        return found.isDirectory() ? `${path} ${found.ino}` : `${path} ${found.ino} ${found.size} ${found.mtimeNs}`
-      }),
-    )
-    return states.join('\n')
+  #changeOf(before: Policy, policy: Policy, why: string): SystemEvent {
+    const isSame = policy.revision === before.revision
+    return {
+      action: this.#words.reload,
+      outcome: 'success',
+      reason: isSame ? 'the rules mean the same as before' : 'new rules are in force',
+      policy,
+      facts: { why, before: before.revision, changes: isSame ? [] : quotedLines(changesBetween(before, policy)) },
+    }
+  }
+
+  /** A user's catalogue may have got files that nobody has read yet. */
+  async #statesNow(): Promise<FileStates> {
+    const { catalogueDir } = this.#options
+    const catalogue = catalogueDir === undefined ? [] : await yamlPathsIn(catalogueDir)
+    return statesOf(new Set([...this.#seen.keys(), ...catalogue]))
+  }
+}
+
+/** What auditors ask for first: whether blocks were blocks at the time. */
+function modeChange(before: Policy, policy: Policy, why: string): SystemEvent {
+  return {
+    action: 'mode-change',
+    outcome: 'success',
+    reason: `The mode is ${policy.mode}, it was ${before.mode}`,
+    policy,
+    facts: { why, before: before.mode, mode: policy.mode },
   }
 }

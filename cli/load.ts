@@ -1,6 +1,5 @@
 /** From files to a policy: everything it was made from, every problem with its place, and the texts for the archive. */
 import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Catalogue, readCatalogue } from '../rules/catalog.ts'
 import { compile } from '../rules/compile.ts'
@@ -10,6 +9,7 @@ import { parseRuleFile, referencedFiles } from '../rules/parse.ts'
 import type { Policy } from '../rules/policy.ts'
 import { formatProblem, sortProblems } from '../rules/problems.ts'
 import { type Io, printJson } from './io.ts'
+import { type FileStates, readText, statesOf, yamlNamesIn, yamlPathsIn } from './read-files.ts'
 
 /** The texts that a policy is made from: enough to make it again. Paths as they were read; the catalogue by file name. */
 export interface Sources {
@@ -21,6 +21,8 @@ export interface Sources {
   readonly catalogue: ReadonlyMap<string, string>
   /** Where the catalogue was read, for its problems; without it they name the file alone. */
   readonly catalogueDir?: string
+  /** What the files, and a catalogue that is not built in, looked like just before they were read. */
+  readonly states?: FileStates
 }
 
 export interface Loaded {
@@ -43,28 +45,34 @@ export const BUILT_IN_CATALOGUE = join(import.meta.dirname, '..', 'rules', 'cata
 /** The policy that runs where nobody named one. */
 export const QUICK_START = join(import.meta.dirname, '..', 'rules', 'examples', 'quick-start.yaml')
 
-/** Read a rule file, all that it names, and the catalogue. Never rejects: what could not be read is a problem of what is made from it. */
+/**
+ * Read a rule file, all that it names, and the catalogue. Never rejects: what could not be read is a problem of what is made
+ * from it. `pipes`: whether what was named may be something that has to be waited for; what a file names never may.
+ */
 export async function readSources(
   main: string,
   catalogueDir: string = BUILT_IN_CATALOGUE,
   cases: readonly string[] = [],
+  pipes: 'wait' | 'refuse' = 'wait',
 ): Promise<Sources> {
   const files = new Map<string, string | null>()
-  const waiting = [main, ...cases]
+  const states = new Map(catalogueDir === BUILT_IN_CATALOGUE ? [] : await statesOf(await yamlPathsIn(catalogueDir)))
+  const named = new Set([main, ...cases])
+  const waiting = [...named]
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     if (files.has(path)) continue
-    const text = await readFile(path, 'utf8').catch(() => null)
+    for (const [seen, state] of await statesOf([path])) states.set(seen, state)
+    const text = await readText(path, named.has(path) ? pipes : 'refuse')
     files.set(path, text)
     if (text !== null && !path.endsWith('.csv')) waiting.push(...referencedFiles(path, text))
   }
-  return { main, cases, files, catalogue: await readCatalogueFiles(catalogueDir), catalogueDir }
+  return { main, cases, files, catalogue: await readCatalogueFiles(catalogueDir), catalogueDir, states }
 }
 
 async function readCatalogueFiles(dir: string): Promise<ReadonlyMap<string, string>> {
   // No folder is one without files, and an unreadable file an empty one: neither is a catalogue, and both are told.
-  const all = await readdir(dir).catch(() => [])
-  const names = all.filter((name) => name.endsWith('.yaml')).sort()
-  const texts = await Promise.all(names.map((name) => readFile(join(dir, name), 'utf8').catch(() => '')))
+  const names = await yamlNamesIn(dir)
+  const texts = await Promise.all(names.map((name) => readText(join(dir, name), 'refuse')))
   return new Map(names.map((name, at) => [name, texts[at] ?? '']))
 }
 

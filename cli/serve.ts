@@ -13,7 +13,7 @@ import type { ProxyOptions } from '../proxy/options.ts'
 import { type Signing, signingOf } from './audit-signing.ts'
 import { type ConfigFlags, formatConfigProblem, loadConfig } from './config.ts'
 import { watchExpiry } from './expiry.ts'
-import { archive, type First, firstPolicy, labelMetrics, putInForce, ruleFileOf, StartError } from './first-policy.ts'
+import { archive, type First, firstPolicy, labelMetrics, ruleFileOf, StartError } from './first-policy.ts'
 import { EXIT, type ExitCode, type Io } from './io.ts'
 import { Keeper } from './keeper.ts'
 import { createLog, type Log } from './operator-log.ts'
@@ -105,7 +105,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     address: config.admin.address.text,
     allow: config.admin.allow,
     metrics: async (accept) => metrics.expose(accept, await plane.families()),
-    ready: () => readiness(state, audit, config),
+    ready: () => readiness(state, audit, config, keeper.isRefused),
     // Who asks here is not known, and may take the file out of the building.
     pac: () => pac(true),
     log,
@@ -179,8 +179,9 @@ function keeperFor({ main, config, audit, metrics, log, now, first }: Parts, pla
       monitor: config.monitor,
       now,
       events: {
-        async changed(policy, sources) {
-          await putInForce(policy, sources, audit, metrics)
+        archive: (policy, sources) => archive(policy, sources, audit),
+        async changed(policy) {
+          labelMetrics(policy, metrics)
           await plane.use({ policy })
         },
         record: (event) => audit.record(event),
@@ -188,8 +189,7 @@ function keeperFor({ main, config, audit, metrics, log, now, first }: Parts, pla
         log,
       },
     },
-    first.policy,
-    first.watched,
+    first,
   )
 }
 

@@ -1,6 +1,7 @@
 /** What the parts of a running proxy are given, out of the settings. */
 import { readFileSync } from 'node:fs'
 import type { Denials } from '../admin/denials.ts'
+import type { Readiness } from '../admin/server.ts'
 import { type Audit, openAudit } from '../audit/audit.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import packageJson from '../package.json' with { type: 'json' }
@@ -93,10 +94,11 @@ export function pacProxies({ pac, listeners }: ServerConfig, at: string | undefi
   return isAny ? [] : [listeners[0]?.tls == null ? at : `https://${at}`]
 }
 
-/** What `/readyz` says. */
-export function readiness(state: string, audit: Audit, config: ServerConfig) {
+/** What `/readyz` says. Refused rules do not make it unready: the last good ones are in force. */
+export function readiness(state: string, audit: Audit, config: ServerConfig, isRefused: boolean): Readiness {
   const reasons: string[] = []
   if (state !== 'serving') reasons.push(state)
   if (config.audit.onFailure === 'block' && !audit.healthy()) reasons.push('records cannot be written')
-  return { ready: reasons.length === 0, reasons }
+  const warnings = isRefused ? ['the rule file is refused; the last good rules are in force'] : []
+  return { ready: reasons.length === 0, reasons, warnings }
 }

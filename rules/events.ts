@@ -135,6 +135,8 @@ export const SYSTEM_ACTIONS = [
   'stop',
   'reload',
   'reload-failed',
+  'mode-change',
+  'exception-started',
   'exception-expired',
   'recovered',
   'purge',

@@ -79,7 +79,7 @@ const CASES: readonly (readonly [
     'it is ready, for programs',
     '/readyz',
     200,
-    /^{"ready":true,"reasons":\[\]}\n$/,
+    /^{"ready":true,"reasons":\[\],"warnings":\[\]}\n$/,
     /^application\/json$/,
     'GET',
     'application/json',
@@ -124,9 +124,17 @@ t.test('what does not serve says why', async (t) => {
   t.match(await get(port, '/readyz'), { status: 503, body: 'not ready\nthe audit folder is full\n' })
   t.match(await get(port, '/readyz', 'GET', { accept: 'application/json' }), {
     status: 503,
-    body: '{"ready":false,"reasons":["the audit folder is full"]}\n',
+    body: '{"ready":false,"reasons":["the audit folder is full"],"warnings":[]}\n',
   })
   t.match(await get(port, '/livez'), { status: 200 })
+  await close()
+})
+
+t.test('what serves all the same says what is to be seen to', async (t) => {
+  const { port, close } = await started({ ready: () => ({ ready: true, reasons: [], warnings: ['old rules'] }) })
+  t.match(await get(port, '/readyz'), { status: 200, body: 'ready\nwarning: old rules\n' })
+  const { body } = await get(port, '/readyz', 'GET', { accept: 'application/json' })
+  t.same(JSON.parse(body), { ready: true, reasons: [], warnings: ['old rules'] })
   await close()
 })
 

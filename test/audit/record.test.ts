@@ -66,6 +66,8 @@ t.test('each system action has an ECS category and type, its facts, and the revi
     stop: 'process end',
     reload: 'configuration change',
     'reload-failed': 'configuration change',
+    'mode-change': 'configuration change',
+    'exception-started': 'configuration change',
     'exception-expired': 'configuration change',
     recovered: 'file change',
     purge: 'file deletion',
