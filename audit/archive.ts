@@ -2,10 +2,11 @@
  * Every rules revision that ran, beside the log in `rules/<hex>.json`: enough to run it again, and to show an auditor a
  * rule's text as it stood. `rules/last-good.json` names the newest of them. All writes are atomic.
  */
-import { mkdir, open, readFile, rename, stat } from 'node:fs/promises'
+import { mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { FILE_MODE, FOLDER_MODE, realDisk } from './disk.ts'
+import { FOLDER_MODE, realDisk } from './disk.ts'
 import { AuditError, errorName } from './error.ts'
+import { replaceFile } from './replace.ts'
 
 /** A revision as it was loaded: the texts, not what was made of them. */
 export interface RulesRevision {
@@ -36,8 +37,8 @@ export async function archiveRevision(dir: string, rules: RulesRevision, now: nu
     if (await mkdir(folder, { recursive: true, mode: FOLDER_MODE })) await realDisk.syncFolder(dir)
     const { revision, main, files, catalogue } = rules
     const archived: ArchivedRevision = { revision, archivedAt: new Date(now).toISOString(), main, files, catalogue }
-    if (!(await exists(join(folder, name)))) await replace(folder, name, archived)
-    await replace(folder, LAST_GOOD, { revision })
+    if (!(await exists(join(folder, name)))) await replaceFile(folder, name, jsonOf(archived))
+    await replaceFile(folder, LAST_GOOD, jsonOf({ revision }))
   } catch (cause) {
     const message = `The rules ${rules.revision} cannot be archived in ${folder}: ${errorName(cause)}`
     throw new AuditError('ERR_AUDIT_ARCHIVE', message, { cause })
@@ -70,18 +71,8 @@ function fileName(revision: string): string {
   return `${hex}.json`
 }
 
-/** Whole or not at all, also after a power cut: written aside, synced, renamed, the folder synced. */
-async function replace(folder: string, name: string, value: object): Promise<void> {
-  const aside = join(folder, `${name}.tmp`)
-  const file = await open(aside, 'w', FILE_MODE)
-  try {
-    await file.writeFile(`${JSON.stringify(value, null, 1)}\n`)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(aside, join(folder, name))
-  await realDisk.syncFolder(folder)
+function jsonOf(value: object): string {
+  return `${JSON.stringify(value, null, 1)}\n`
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -75,6 +75,7 @@ const SYSTEM: Readonly<Record<SystemAction | OwnEvent['action'], readonly [categ
   'breakglass-ended': ['configuration', 'change'],
   'worker-replaced': ['process', 'change'],
   recovered: ['file', 'change'],
+  tally: ['file', 'creation'],
   purge: ['file', 'deletion'],
   export: ['file', 'access'],
   reveal: ['file', 'access'],

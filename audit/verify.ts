@@ -15,6 +15,7 @@ import { type Place, type Problem, Problems } from './problems.ts'
 import { type LogLine, readSegment } from './read.ts'
 import { type LogSegment, listSegments } from './segment.ts'
 import { parseRecord, readStamp, type Stamp } from './stamp.ts'
+import { TallyCheck } from './tally-check.ts'
 
 export interface VerifyOptions {
   readonly dir: string
@@ -50,6 +51,9 @@ export interface Basis {
   readonly unsignedTail: number
   /** Records that a purge has removed. */
   readonly purgedThrough: number
+  /** Closed tallies that are as the log names them, and the names of those that it does not name yet. */
+  readonly tallies: number
+  readonly openTallies: readonly string[]
 }
 
 /** As in the server file, where no record says otherwise. */
@@ -64,13 +68,15 @@ export async function verifyLog(options: VerifyOptions): Promise<Verification> {
   const heads = new Heads({ path, keys: options.keys, outside: options.outside, problems })
   const chain = new Chain(problems, segments, base && { sequence: base.frontier.size, prev: base.prev })
   const tree = new Frontier(base?.frontier.size ?? 0, base?.frontier.hashes ?? [])
-  const reading = new Reading({ heads, chain, tree, problems, isComparable: base !== null })
+  const tallies = new TallyCheck(problems)
+  const reading = new Reading({ heads, chain, tree, tallies, problems, isComparable: base !== null })
   await heads.open(tree.size)
   await reading.meet()
   for (const segment of segments) await reading.read(segment, segment === segments.at(-1))
   chain.end()
   await heads.end(reading.head)
   reading.judgeEnd(options.now)
+  await tallies.end(options.dir, options.now)
   const purgedThrough = base?.frontier.size ?? 0
   const { result } = problems
   const isIntact = options.keys.length > 0 && heads.outsideSize > 0
@@ -87,6 +93,8 @@ export async function verifyLog(options: VerifyOptions): Promise<Verification> {
       signedSize: heads.goodSize,
       unsignedTail: base === null ? reading.records : tree.size - Math.max(heads.goodSize, purgedThrough),
       purgedThrough,
+      tallies: tallies.good,
+      openTallies: tallies.open,
     },
   }
 }
@@ -109,6 +117,7 @@ interface Parts {
   readonly heads: Heads
   readonly chain: Chain
   readonly tree: Frontier
+  readonly tallies: TallyCheck
   readonly problems: Problems
   /** Whether the tree is that of the whole log. */
   readonly isComparable: boolean
@@ -196,11 +205,12 @@ class Reading {
   }
 
   #system({ sequence }: Stamp, bytes: Buffer, place: Place): void {
-    const { chain, heads } = this.#parts
+    const { chain, heads, tallies } = this.#parts
     const record = parseRecord(bytes)
     const facts = record?.landline?.facts
     if (record === null || facts === undefined || record.event.sequence !== sequence) return
     heads.told(record, place, chain.faults)
+    tallies.told(record, place)
     if (record.event.action === 'checkpoint') chain.follows(facts.file, facts.after)
     if (record.event.action === 'start' && typeof facts.checkpoint_seconds === 'number')
       this.#checkpointSeconds = facts.checkpoint_seconds

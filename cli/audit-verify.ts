@@ -40,6 +40,8 @@ function jsonOf({ problemCount, basis, ...verification }: Verification) {
       signed_records: basis.signedSize,
       unsigned_tail: basis.unsignedTail,
       purged_through: basis.purgedThrough,
+      tallies: basis.tallies,
+      open_tallies: basis.openTallies,
     },
   }
 }
@@ -65,7 +67,14 @@ function report(
     outsideLine(basis.outsideSize, isKeyGiven, outside),
     `  unsigned: ${basis.unsignedTail} records at the end, after the ${basis.signedSize} under the newest checkpoint`,
     ...purged,
+    ...talliesLines(basis),
   ]
+}
+
+function talliesLines({ tallies, openTallies }: Verification['basis']): string[] {
+  if (tallies === 0 && openTallies.length === 0) return []
+  const open = openTallies.length === 0 ? '' : `; not yet named by a record: ${openTallies.join(', ')}`
+  return [`  tallies: ${tallies} as the log names them${open}`]
 }
 
 function outsideLine(size: number, isKeyGiven: boolean, outside: number): string {

@@ -3,6 +3,7 @@
  * records, the admin port, metrics as they are read, reloads, signals, the proxy's own pages.
  */
 import type { AddressInfo } from 'node:net'
+import { rowOf, type TallyRow } from '../audit/tally-row.ts'
 import type { Family } from '../metrics/exposition.ts'
 import type { ProxyOptions } from '../proxy/options.ts'
 import { createProxy } from '../proxy/server.ts'
@@ -26,15 +27,17 @@ export interface Plane {
   families(): Promise<readonly (readonly Family[])[]>
 }
 
-export interface PlaneOptions extends Omit<ProxyOptions, 'policy'> {
+export interface PlaneOptions extends Omit<ProxyOptions, 'policy' | 'tally'> {
   /** What is in force at the start. */
   readonly rules: InForce
+  /** Takes allowed conferencing, of one request or added up. */
+  readonly tallied: (rows: readonly TallyRow[]) => void
 }
 
 /** One proxy, in this thread: it counts straight into this thread's metrics. */
-export function createLocalPlane({ rules, ...options }: PlaneOptions): Plane {
+export function createLocalPlane({ rules, tallied, ...options }: PlaneOptions): Plane {
   let inForce = rules
-  const proxy = createProxy({ ...options, policy: () => inForce.policy })
+  const proxy = createProxy({ ...options, policy: () => inForce.policy, tally: (allowed) => tallied([rowOf(allowed)]) })
   return {
     listen: () => proxy.listen(),
     async use(next) {

@@ -6,6 +6,7 @@ import { createOwnPages } from '../admin/own.ts'
 import { pacFile } from '../admin/pac.ts'
 import { createAdmin } from '../admin/server.ts'
 import type { Audit } from '../audit/audit.ts'
+import type { Tallies } from '../audit/tallies.ts'
 import { createReferences } from '../audit/uuid.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import packageJson from '../package.json' with { type: 'json' }
@@ -22,7 +23,7 @@ import { createLocalPlane, type Plane } from './plane.ts'
 import type { ServerConfig } from './settings.ts'
 import { unsupported } from './supported.ts'
 import { untilDone } from './until-done.ts'
-import { openAuditOf, pacProxies, proxyOptionsOf, readiness } from './wiring.ts'
+import { openAuditOf, openTalliesOf, pacProxies, proxyOptionsOf, readiness } from './wiring.ts'
 
 /** Runs until a signal asks it to stop, and returns the exit code: 0 after an orderly stop, 1 where it could not start. */
 export async function serve(flags: ConfigFlags, env: NodeJS.ProcessEnv, io: Io): Promise<ExitCode> {
@@ -96,7 +97,8 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     log,
   })
   const { port: ownPort } = await ownPages.listen()
-  const plane = openPlane(parts, { port: ownPort, token })
+  const tallies = openTalliesOf(config, audit, metrics, log, now)
+  const plane = openPlane(parts, tallies, { port: ownPort, token })
   const keeper = keeperFor(parts, plane)
   const archived = await archiveFirst(parts, keeper)
   metrics.reloaded(parts.first.isWhatWasAskedFor, now() / 1000)
@@ -139,6 +141,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     quiet()
     await keeper.stop()
     await plane.drain()
+    await tallies.close()
     await audit.record({
       action: 'stop',
       outcome: 'success',
@@ -152,18 +155,24 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     archived()
     await keeper.stop()
     await plane.drain()
+    await tallies.close()
     await Promise.all([admin.close(), ownPages.close()])
   }
   log.info({}, 'landline has stopped')
 }
 
-function openPlane({ config, audit, metrics, log, now, first }: Parts, ownPages: ProxyOptions['ownPages']): Plane {
+function openPlane(
+  { config, audit, metrics, log, now, first }: Parts,
+  tallies: Tallies,
+  ownPages: ProxyOptions['ownPages'],
+): Plane {
   const exchanges = createReferences()
   return createLocalPlane({
     ...proxyOptionsOf(config),
     rules: { policy: first.policy },
     recorder: audit,
     observer: metrics,
+    tallied: (rows) => tallies.add(rows),
     log,
     now,
     newId: () => exchanges.next(now()),

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { Denials } from '../admin/denials.ts'
 import type { Readiness } from '../admin/server.ts'
 import { type Audit, openAudit } from '../audit/audit.ts'
+import { openTallies, type Tallies } from '../audit/tallies.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import type { ProxyOptions } from '../proxy/options.ts'
@@ -54,6 +55,23 @@ export function openAuditOf(
         alternative,
       })
     },
+  })
+}
+
+/** Allowed conferencing, counted beside the log; its files are named in records. */
+export function openTalliesOf(
+  config: ServerConfig,
+  audit: Audit,
+  metrics: Metrics,
+  log: Log,
+  now: () => number,
+): Tallies {
+  return openTallies({
+    dir: config.audit.dir,
+    now,
+    record: (event) => audit.record(event),
+    meter: { tallied: metrics.tallied, failed: metrics.auditWriteError },
+    log: (level, message, facts) => log[level](facts, message),
   })
 }
 

@@ -73,6 +73,11 @@ export function createInstruments(registry: Registry<OpenMetricsContentType>) {
     auditTreeSize: gauge('audit_tree_size', 'Records in the audit log, over all segments.'),
     auditCheckpoint: gauge('audit_last_checkpoint_timestamp_seconds', 'When the audit log was last signed.'),
     auditDiskFree: gauge('audit_disk_free_bytes', 'Space left where the audit log is written.'),
+    tallied: counter(
+      'tally_requests_total',
+      'Allowed conferencing tallied: with its host, without (overflow), or not at all (lost).',
+      'as',
+    ),
     buildInfo: gauge('build_info', 'What is running; always 1.', 'version', 'node'),
   }
 }

@@ -34,6 +34,7 @@ export interface Metrics extends Observer {
   /** Seconds since 1970. */
   auditCheckpoint(atSeconds: number): void
   diskFree(bytes: number): void
+  tallied(as: (typeof TALLIED_AS)[number], requests: number): void
   /** Seconds since 1970. A failed reload leaves the time of the last good one. */
   reloaded(ok: boolean, atSeconds: number): void
   /** The series of what is no longer in the rule file go; new ones start at 0. */
@@ -51,6 +52,8 @@ export interface Metrics extends Observer {
 /** Beside the actions of events, what the log writes of its own accord. */
 const LOG_ACTIONS = ['repeat', 'checkpoint', 'key-changed']
 
+const TALLIED_AS = ['row', 'overflow', 'lost'] as const
+
 export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry<OpenMetricsContentType>()
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE) // the only ones that may have exemplars
@@ -61,6 +64,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
 
   const recordActions = [...TRAFFIC_ACTIONS, ...SYSTEM_ACTIONS, ...LOG_ACTIONS, OTHER]
   const records = bindEach(recordActions, (action) => started(instruments.auditRecords.labels(action)))
+  const tallied = bindEach(TALLIED_AS, (as) => started(instruments.tallied.labels(as)))
   const decisions = createDecisions(instruments)
   const families = async () => {
     const values: unknown = await registry.getMetricsAsJSON()
@@ -76,6 +80,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     auditTreeSize: (count) => instruments.auditTreeSize.set(count),
     auditCheckpoint: (atSeconds) => instruments.auditCheckpoint.set(atSeconds),
     diskFree: (bytes) => instruments.auditDiskFree.set(bytes),
+    tallied: (as, requests) => tallied(as)?.inc(requests),
     breakglass: (active) => instruments.breakglass.set(active),
     reloaded(ok, atSeconds) {
       instruments.reloadOk.set(ok ? 1 : 0)

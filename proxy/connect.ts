@@ -81,6 +81,7 @@ export async function relay(
   tunnel.receive()
   try {
     tunnel.send(judgeOpening ? await judgedOpening(client, exchange, options.limits.helloMs) : null)
+    exchange.conclude()
     await tunnel.done
   } catch (error) {
     if (tunnel.over) return // it ended before its opening was whole

@@ -34,6 +34,7 @@ export class Exchange {
   #startedAt = performance.now()
   #answeredAt: number | null = null
   #decisionMs = 0
+  #concluded = false
   #id: string | null = null
 
   constructor(kind: ExchangeKind, method: string, source: Source, options: ProxyOptions) {
@@ -108,6 +109,17 @@ export class Exchange {
       .catch(() => {})
   }
 
+  /** No more evidence will come: for a tunnel once its opening is judged, for the others at their end. */
+  conclude(): void {
+    if (this.#concluded) return
+    this.#concluded = true
+    const { verdict } = this
+    if (verdict === null || verdict.action !== 'allow' || verdict.service === 'none' || this.#refused) return
+    const { at, host, port, serverName, httpHost } = this.#evidence
+    const { revision } = this.policy
+    this.#options.tally?.({ at, verdict, revision, host, port, serverName, httpHost })
+  }
+
   get hasAnswered(): boolean {
     return this.#answeredAt !== null
   }
@@ -131,6 +143,7 @@ export class Exchange {
 
   /** Once, at the end, whatever happened. */
   close(): void {
+    this.conclude()
     this.#options.observer.ended({
       kind: this.kind,
       outcome: this.outcome,

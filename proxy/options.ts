@@ -1,5 +1,5 @@
 /** What the data plane is given at start: everything it may touch stands here. Parsed and frozen by the caller. */
-import type { Observer, Recorder } from '../rules/events.ts'
+import type { Allowed, Observer, Recorder } from '../rules/events.ts'
 import type { Address, Prefix } from '../rules/model.ts'
 import type { Policy } from '../rules/policy.ts'
 
@@ -61,6 +61,8 @@ export interface ProxyOptions {
   readonly policy: () => Policy
   readonly recorder: Recorder
   readonly observer: Observer
+  /** Told of conferencing that is let through without a record. Must not throw. Absent: nobody tallies. */
+  readonly tally?: (allowed: Allowed) => void
   readonly log: ProxyLog
   /** Milliseconds since 1970. */
   readonly now: () => number

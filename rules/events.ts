@@ -61,6 +61,23 @@ export interface ExchangeEnd {
   readonly decisionSeconds: number | null
 }
 
+/**
+ * Conferencing that was let through and of which no record stands: what is tallied. Told once for an exchange, as soon as no
+ * more evidence will come. Nothing of the client's address is in it.
+ */
+export interface Allowed {
+  /** When it was asked for, in milliseconds since 1970. */
+  readonly at: number
+  readonly verdict: Verdict
+  /** Of the rules that judged it. */
+  readonly revision: string
+  /** As in `Evidence`. */
+  readonly host: string | null
+  readonly port: number
+  readonly serverName: string | null
+  readonly httpHost: string | null
+}
+
 /** How many requests, of what and how, wait or were turned away. */
 export const LIMITS = [
   'connections',
@@ -147,6 +164,7 @@ export const SYSTEM_ACTIONS = [
   'breakglass',
   'breakglass-ended',
   'worker-replaced',
+  'tally',
 ] as const
 export type SystemAction = (typeof SYSTEM_ACTIONS)[number]
 

@@ -78,6 +78,7 @@ t.test('each system action has an ECS category and type, its facts, and the revi
     breakglass: 'configuration change',
     'breakglass-ended': 'configuration change',
     'worker-replaced': 'process change',
+    tally: 'file creation',
   }
   for (const action of SYSTEM_ACTIONS) {
     const policy = action === 'reload' ? { name: 'foreign-office', revision: REVISION } : null

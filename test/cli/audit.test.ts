@@ -104,6 +104,8 @@ t.test('verify: result, exit code, problems, and what it rests on', async (t) =>
     signed_records: records.length,
     unsigned_tail: 0,
     purged_through: 0,
+    tallies: 0,
+    open_tallies: [],
   })
 
   const path = join(log, readLog(log).files[0] ?? '')

@@ -238,3 +238,74 @@ t.test('5. absence never allows', async (t) => {
   const client = proxy.client().send(request('GET', `http://plain.test:${origin.port}/`))
   t.match(await client.until((text) => text.endsWith('through')), /^HTTP\/1\.1 200 /, 'and goes on for the next one')
 })
+
+t.test('conferencing that is allowed without a record is told once, for the tally', async (t) => {
+  const origin = await originOf(t, answering(answer('through')))
+  const proxy = await proxyOf(t, { connectPorts: [[origin.port, origin.port]] })
+  const at = (host: string) => `${host}:${origin.port}`
+  const get = (host: string) => request('GET', `http://${at(host)}/`)
+  const cases: readonly (readonly [
+    name: string,
+    from: string,
+    said: readonly (string | Buffer)[],
+    want: string | null,
+  ])[] = [
+    ['a forward request', DESK, [get('meet.test')], 'desks meet meet.test null null'],
+    ['a blocked one', WIFI, [get('meet.test')], null],
+    ['a recorded one', DESK, [get('logged.test')], null],
+    ['other traffic', DESK, [get('plain.test')], null],
+    ['an unknown client', STRANGER, [get('meet.test')], null],
+    ['a port that is not listed', DESK, [connectTo('meet.test:9')], null],
+    ['a bare address of the service', DESK, [get('127.0.0.77')], 'desks meet null null null'],
+    ['a tunnel that ends before it opens', DESK, [connectTo(at('meet.test'))], 'desks meet meet.test null null'],
+    [
+      'a tunnel, while it is open',
+      DESK,
+      [connectTo(at('plain.test')), inRecords(clientHello('meet.test'))],
+      'desks meet plain.test meet.test null',
+    ],
+    [
+      'plain HTTP in a tunnel',
+      DESK,
+      [connectTo(at('meet.test')), 'GET / HTTP/1.1\r\nHost: x.meet.test\r\n\r\n'],
+      'desks meet meet.test null x.meet.test',
+    ],
+    ['a tunnel that is severed', WIFI, [connectTo(at('plain.test')), inRecords(clientHello('meet.test'))], null],
+    [
+      'a tunnel that opens with nothing readable',
+      DESK,
+      [connectTo(at('meet.test')), inRecords(Buffer.alloc(9))],
+      'desks meet meet.test null null',
+    ],
+  ]
+  for (const [name, from, said, want] of cases) {
+    const before = { allowed: proxy.allowed.length, ends: proxy.ends.length }
+    const client = proxy.client(from)
+    for (const part of said) {
+      client.send(part)
+      if (part !== said.at(-1)) await client.until(whole)
+    }
+    const isOpen = name.includes('while')
+    for (let wait = 0; isOpen && wait < 1000 && proxy.allowed.length === before.allowed; wait++) await turns(1)
+    if (!isOpen) {
+      await client.until(whole)
+      client.close()
+      await proxy.ended(before.ends + 1)
+    }
+    const told = proxy.allowed.slice(before.allowed)
+    t.same(
+      told.map(
+        ({ verdict, host, serverName, httpHost }) =>
+          `${verdict.segment.id} ${verdict.service} ${host} ${serverName} ${httpHost}`,
+      ),
+      want === null ? [] : [want],
+      name,
+    )
+    for (const { revision, port } of told) t.same([revision, port], [proxy.policy.revision, origin.port])
+    if (!isOpen) continue
+    t.equal(proxy.ends.length, before.ends, 'it has not ended')
+    client.close()
+    await proxy.ended(before.ends + 1)
+    t.equal(proxy.allowed.length, before.allowed + 1, 'and is not told again')
+  }
+})

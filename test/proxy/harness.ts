@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { Limits, ListenerOptions, NameLookup, ProxyOptions } from '../../proxy/options.ts'
 import { createProxy } from '../../proxy/server.ts'
 import { parseAddress, parsePrefix } from '../../rules/address.ts'
-import type { ExchangeEnd, Observer, TrafficEvent } from '../../rules/events.ts'
+import type { Allowed, ExchangeEnd, Observer, TrafficEvent } from '../../rules/events.ts'
 import type { Address, Prefix } from '../../rules/model.ts'
 import type { Policy } from '../../rules/policy.ts'
 import { compiled } from '../compiled.ts'
@@ -49,6 +49,7 @@ export interface Harness {
   readonly proxy: ReturnType<typeof createProxy>
   readonly records: TrafficEvent[]
   readonly ends: ExchangeEnd[]
+  readonly allowed: Allowed[]
   readonly limits: string[]
   readonly dials: string[]
   readonly lookups: string[]
@@ -76,9 +77,9 @@ export const LIMITS: Limits = {
 }
 
 export async function startProxy(given: HarnessOptions = {}): Promise<Harness> {
-  const kept = { records: [], ends: [], limits: [], dials: [], lookups: [], errors: [] } as Pick<
+  const kept = { records: [], ends: [], allowed: [], limits: [], dials: [], lookups: [], errors: [] } as Pick<
     Harness,
-    'records' | 'ends' | 'limits' | 'dials' | 'lookups' | 'errors'
+    'records' | 'ends' | 'allowed' | 'limits' | 'dials' | 'lookups' | 'errors'
   >
   const carried = { sent: 0, received: 0 }
   const watchers = new Set<() => void>()
@@ -108,6 +109,7 @@ export async function startProxy(given: HarnessOptions = {}): Promise<Harness> {
       },
       limitReached: (limit) => kept.limits.push(limit),
     },
+    tally: (allowed) => kept.allowed.push(allowed),
     log: { info: () => {}, warn: () => {}, error: (fields) => kept.errors.push(fields) },
   })
   const [at] = await proxy.listen()
@@ -156,7 +158,7 @@ const QUIET: Observer = {
   clientSuspect: () => {},
 }
 
-function fixedOptions(given: HarnessOptions): Omit<ProxyOptions, 'policy' | 'recorder' | 'observer' | 'log'> {
+function fixedOptions(given: HarnessOptions): Omit<ProxyOptions, 'policy' | 'recorder' | 'observer' | 'tally' | 'log'> {
   let ids = 0
   return {
     name: 'landline-1',
