@@ -5,8 +5,10 @@ import { canonicalHost } from '../rules/host.ts'
 import { parseInstant } from '../rules/instant.ts'
 import type { Evidence } from '../rules/model.ts'
 import { parseTarget } from '../rules/target.ts'
+import { whyNot } from '../rules/why-not.ts'
 import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
-import { policyOrProblems } from './load.ts'
+import { loadPolicy, remakeWith, tellProblems } from './load.ts'
+import { printWhyNot, whyNotAsJson } from './why-not.ts'
 
 export interface ExplainFlags {
   readonly file: string
@@ -15,14 +17,26 @@ export interface ExplainFlags {
   readonly sni: string | undefined
   /** RFC 3339; now, when not given. */
   readonly at: string | undefined
+  /** `allow`: tell what would let the request through. */
+  readonly whyNot: string | undefined
   readonly catalogue: string | undefined
   readonly json: boolean
 }
 
 export async function explain(flags: ExplainFlags, io: Io): Promise<ExitCode> {
+  if (flags.whyNot !== undefined && flags.whyNot !== 'allow')
+    throw new UsageError(`--why-not ${flags.whyNot} is not known; write --why-not allow`)
   const evidence = evidenceOf(flags, io.now())
-  const policy = await policyOrProblems(flags.file, flags, io)
-  if (policy === null) return EXIT.wrong
+  const { policy, problems, catalogue } = await loadPolicy(
+    flags.file,
+    { monitor: false, now: io.now() },
+    flags.catalogue,
+  )
+  if (policy === null || catalogue === null) {
+    tellProblems(problems, flags.json, io)
+    return EXIT.wrong
+  }
+  const wanted = flags.whyNot === undefined ? null : whyNot(policy, evidence, remakeWith(catalogue))
   const steps: string[] = []
   const verdict = decide(policy, evidence, (step) => steps.push(step))
   const { action, mode, segment, service, rule, exception, reason } = verdict
@@ -39,12 +53,14 @@ export async function explain(flags: ExplainFlags, io: Io): Promise<ExitCode> {
       reason: reason === null ? null : (reason.en ?? reason[''] ?? Object.values(reason)[0] ?? null),
       evidence: verdict.evidence,
       steps,
+      ...(wanted === null ? {} : { why_not: whyNotAsJson(wanted) }),
     })
     return EXIT.fine
   }
   const fields = [`segment=${segment.id}`, `medium=${segment.medium}`, `service=${service}`, `rule=${rule}`]
   io.print([action, ...fields, ...(exception === null ? [] : [`exception=${exception}`])].join(' '))
   for (const step of steps) io.print(`  ${step}`)
+  if (wanted !== null) printWhyNot(wanted, policy, io)
   return EXIT.fine
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type Catalogue, readCatalogue } from '../rules/catalog.ts'
 import { compile } from '../rules/compile.ts'
 import { lint } from '../rules/lint.ts'
-import type { Problem } from '../rules/model.ts'
+import type { Problem, RuleFile } from '../rules/model.ts'
 import { parseRuleFile, referencedFiles } from '../rules/parse.ts'
 import type { Policy } from '../rules/policy.ts'
 import { formatProblem, sortProblems } from '../rules/problems.ts'
@@ -30,6 +30,8 @@ export interface Loaded {
   readonly policy: Policy | null
   readonly problems: readonly Problem[]
   readonly sources: Sources
+  /** What the policy was compiled with; null without one. */
+  readonly catalogue: Catalogue | null
 }
 
 export interface CompileOptions {
@@ -81,16 +83,23 @@ export function compileSources(sources: Sources, { monitor, now }: CompileOption
   const { catalogue, problems: catalogueProblems } = catalogueOf(sources.catalogue)
   if (catalogue === null) {
     const dir = sources.catalogueDir ?? ''
-    return { policy: null, problems: catalogueProblems.map((x) => ({ ...x, file: join(dir, x.file) })), sources }
+    const problems = catalogueProblems.map((x) => ({ ...x, file: join(dir, x.file) }))
+    return { policy: null, problems, sources, catalogue }
   }
   const known = new Map(catalogue.services.map(({ id, category }) => [id, category]))
   // An alias stands for its service wherever an id does.
   for (const [alias, id] of catalogue.aliases) known.set(alias, known.get(id) ?? 'meeting')
   const { file, problems } = parseRuleFile(sources.main, sources.files, known, now, sources.cases)
-  if (file === null) return { policy: null, problems, sources }
+  if (file === null) return { policy: null, problems, sources, catalogue: null }
   const policy = compile(file, catalogue, { sha256, monitor })
   const all = sortProblems([...problems, ...lint(policy, now)])
-  return { policy: all.some(({ severity }) => severity === 'error') ? null : policy, problems: all, sources }
+  const isRefused = all.some(({ severity }) => severity === 'error')
+  return { policy: isRefused ? null : policy, problems: all, sources, catalogue }
+}
+
+/** Compiles other rules with the same catalogue: what-ifs. */
+export function remakeWith(catalogue: Catalogue): (file: RuleFile) => Policy {
+  return (file) => compile(file, catalogue, { sha256 })
 }
 
 /** Read and compile in one go. */

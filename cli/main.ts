@@ -35,7 +35,8 @@ async function run(line: CommandLine): Promise<ExitCode> {
       return check({ file: first, catalogue: line.flags.catalog, json: line.flags.json === true }, io)
     case 'explain': {
       const { from = '', to = '', sni, at, catalog, json = false } = line.flags // the first two are required
-      return explain({ file: first, from, to, sni, at, catalogue: catalog, json }, io)
+      const whyNot = line.flags['why-not']
+      return explain({ file: first, from, to, sni, at, whyNot, catalogue: catalog, json }, io)
     }
     case 'matrix': {
       const { at, csv, html, json, catalog } = line.flags

@@ -65,6 +65,11 @@ export const COMMANDS = {
       to: { type: 'string', value: 'TARGET', help: 'URL, host, host:port or address that it asks for' },
       sni: { type: 'string', value: 'NAME', help: 'the server name inside the tunnel' },
       at: AT,
+      'why-not': {
+        type: 'string',
+        value: 'allow',
+        help: 'and the smallest changes that would let it through, with what else each would let through',
+      },
       catalog: CATALOG,
       json: JSON_FLAG,
     },

@@ -26,6 +26,7 @@ tests:
 `
 const FAILING = `  - { from: 10.10.0.7, to: zoom.us, expect: block, rule: zoom-fixed-only }
 `
+const ASKED = { from: '10.20.0.7', to: 'zoom.us', sni: undefined, at: undefined, whyNot: undefined }
 const NOW = Date.parse('2026-11-23T12:00:00Z')
 
 const dir = t.testdir({ 'good.yaml': RULES, 'bad.yaml': 'version: 2\nunknown_clients: refuse\n' })
@@ -61,8 +62,7 @@ async function said(command: (io: Io) => Promise<ExitCode>, input: readonly stri
 const commands = (file: string, json: boolean, catalogue?: string) =>
   ({
     check: (io) => check({ file, catalogue, json }, io),
-    explain: (io) =>
-      explain({ file, from: '10.20.0.7', to: 'zoom.us', sni: undefined, at: undefined, catalogue, json }, io),
+    explain: (io) => explain({ ...ASKED, file, catalogue, json }, io),
     matrix: (io) => matrix({ file, at: undefined, form: json ? 'json' : 'text', catalogue }, io),
     test: (io) => test({ file, cases: [], catalogue, json }, io),
     classify: (io) => classify({ file, targets: ['zoom.us'], catalogue, json }, io),
@@ -181,12 +181,13 @@ t.test('explain has the keys that programs rely on', async (t) => {
 })
 
 t.test('what cannot be read on the command line is a mistake of usage, with the remedy', async (t) => {
-  const ask = { file: good, from: '10.20.0.7', to: 'zoom.us', sni: undefined, at: undefined }
+  const ask = { ...ASKED, file: good }
   const cases: [flags: object, message: RegExp][] = [
     [{ from: '10.20' }, /^--from 10\.20 is not an IP address/],
     [{ to: 'zoom.us:0' }, /^--to: "zoom\.us:0" has no port/],
     [{ sni: '10.1.2.3' }, /^--sni 10\.1\.2\.3 is an address/],
     [{ at: 'noon' }, /^--at: "noon" is no time/],
+    [{ whyNot: 'block' }, /^--why-not block is not known; write --why-not allow/],
   ]
   for (const [flags, message] of cases) {
     const run = said((io) => explain({ ...ask, ...flags, catalogue: undefined, json: false }, io))
