@@ -10,7 +10,8 @@ import { chooseLanguage, type Language } from '../pages/language.ts'
 import { homePage, noticePage } from '../pages/own-pages.ts'
 import { type Whoami, whoamiPage } from '../pages/whoami.ts'
 import { parseAddress } from '../rules/address.ts'
-import type { Verdict } from '../rules/model.ts'
+import type { Address, Verdict } from '../rules/model.ts'
+import { parseTarget } from '../rules/target.ts'
 import type { Denial, Denials } from './denials.ts'
 import {
   type Answer,
@@ -34,6 +35,8 @@ export interface OwnPagesOptions {
   readonly token: string
   /** The verdict on a request of that client (null: whose address is not known), now; what `decide` says, and nothing is recorded. */
   readonly judge: (clientIp: string | null, target: Target) => Verdict
+  /** The rules in force. */
+  readonly rules: () => { readonly name: string; readonly revision: string }
   /** What /whoami shows decisions for, by the rules in force. */
   readonly samples: () => readonly Sample[]
   /** The name to show for a service's id; null for `none`, or an id that is no more. */
@@ -47,13 +50,17 @@ export interface OwnPagesOptions {
 }
 
 export interface Target {
-  readonly host: string
+  /** Canonical name; null when the target is an address. */
+  readonly host: string | null
+  readonly address: Address | null
   readonly port: number
 }
 
-export interface Sample extends Target {
+export interface Sample {
   /** Id. */
   readonly service: string
+  readonly host: string
+  readonly port: number
 }
 
 export interface OwnPages {
@@ -83,6 +90,8 @@ interface Visit {
   readonly language: Language
   readonly acceptLanguage: string | null
   readonly reference: string | null
+  /** What /whoami is asked about. */
+  readonly to: string | null
 }
 
 export function createOwnPages(options: OwnPagesOptions): OwnPages {
@@ -104,11 +113,12 @@ function answer(request: IncomingMessage, options: OwnPagesOptions): Answer {
   const { path, query } = targetOf(request)
   const visit: Visit = {
     client,
-    seat: options.judge(client.known ? client.ip : null, { host: options.ownHost, port: 80 }),
+    seat: options.judge(client.known ? client.ip : null, { host: options.ownHost, address: null, port: 80 }),
     form: preferredForm(headers.accept ?? null),
     language: chooseLanguage(acceptLanguage),
     acceptLanguage,
     reference: query.get('ref')?.trim().toLowerCase() || null,
+    to: query.get('to')?.trim() || null,
   }
   return route(path, visit, options)
 }
@@ -127,7 +137,16 @@ function route(path: string, visit: Visit, options: OwnPagesOptions): Answer {
   return written(404, form, noticePage(isPage, language, 'notFound'))
 }
 
-function whoami({ client, seat, form, language }: Visit, options: OwnPagesOptions): Answer {
+function whoami({ client, seat, form, language, to }: Visit, options: OwnPagesOptions): Answer {
+  const target = to === null ? null : parseTarget(to)
+  if (typeof target === 'string') return { status: 400, type: TEXT, body: `to: ${target}\n` }
+  const decide = ({ host, address, port }: Target) => {
+    const { action, rule, exception, service } = options.judge(client.known ? client.ip : null, { host, address, port })
+    const name = host ?? address?.text ?? ''
+    const text = name.includes(':') ? `[${name}]:${port}` : `${name}:${port}`
+    return { service: options.serviceName(service) ?? service, target: text, action, rule, exception }
+  }
+  const { name, revision } = options.rules()
   const seen: Whoami = {
     proxy: options.name,
     address: client.ip,
@@ -137,10 +156,12 @@ function whoami({ client, seat, form, language }: Visit, options: OwnPagesOption
     segment: seat.segment,
     prefix: seat.prefix,
     refused: seat.action === 'refuse',
-    decisions: options.samples().map(({ service, host, port }) => {
-      const { action, rule, exception } = options.judge(client.ip, { host, port })
-      return { service: options.serviceName(service) ?? service, target: `${host}:${port}`, action, rule, exception }
-    }),
+    rules: { name, revision },
+    asked: target === null ? null : decide(target),
+    decisions: options.samples().map(({ service, host, port }) => ({
+      ...decide({ host, address: null, port }),
+      service: options.serviceName(service) ?? service,
+    })),
   }
   if (form === 'json') return { status: 200, type: JSON_TYPE, body: `${JSON.stringify(seen)}\n` }
   return written(200, form, whoamiPage(seen, form === 'html', language))

@@ -43,11 +43,11 @@ async function run(line: CommandLine): Promise<ExitCode> {
       const form = csv ? 'csv' : html ? 'html' : json ? 'json' : 'text'
       return matrix({ file: first, at, form, catalogue: catalog }, io)
     }
-    case 'test':
-      return test(
-        { file: first, cases: positionals.slice(1), catalogue: line.flags.catalog, json: line.flags.json === true },
-        io,
-      )
+    case 'test': {
+      const { live, junit, tap, json, catalog, 'client-address': clientAddress } = line.flags
+      const form = junit ? 'junit' : tap ? 'tap' : json ? 'json' : 'text'
+      return test({ file: first, cases: positionals.slice(1), live, clientAddress, form, catalogue: catalog }, io)
+    }
     case 'classify': {
       const { rules, catalog, json = false } = line.flags
       const file = rules ?? (existsSync('rules.yaml') ? 'rules.yaml' : QUICK_START)

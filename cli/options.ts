@@ -91,9 +91,22 @@ export const COMMANDS = {
     help: 'run the tests of a rule file, and of files of cases',
     positionals: ['FILE', '[CASES…]'],
     flags: {
+      live: {
+        type: 'string',
+        value: 'HOST:PORT',
+        help: 'send them through this running proxy too, and compare; what it denies goes on its record',
+      },
+      'client-address': {
+        type: 'string',
+        value: 'HOW',
+        help: "how that listener learns a client's address: socket (default), proxy-protocol or forwarded",
+      },
+      junit: { type: 'boolean', help: 'print JUnit XML' },
+      tap: { type: 'boolean', help: 'print TAP' },
       catalog: CATALOG,
       json: JSON_FLAG,
     },
+    exclusive: ['junit', 'tap', 'json'],
   },
   classify: {
     help: 'the service of each target, from arguments or standard input',

@@ -13,10 +13,10 @@ export function judgeFor(
   policy: () => Policy,
   now: () => number,
 ): (clientIp: string | null, target: Target) => Verdict {
-  return (clientIp, { host, port }) => {
+  return (clientIp, { host, address, port }) => {
     const source = clientIp === null ? null : parseAddress(clientIp)
     if (clientIp !== null && source === null) throw new Error('the data plane gave an address that is none')
-    return decide(policy(), { source, at: now(), host, address: null, port, serverName: null, httpHost: null })
+    return decide(policy(), { source, at: now(), host, address, port, serverName: null, httpHost: null })
   }
 }
 

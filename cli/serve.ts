@@ -89,6 +89,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     ownHost: config.ownHost,
     token,
     judge: judgeFor(() => keeper.policy, now),
+    rules: () => keeper.policy,
     samples: () => samplesOf(keeper.policy),
     serviceName: (id) => keeper.policy.services.get(id)?.name ?? null,
     pac,

@@ -27,6 +27,10 @@ export interface Whoami {
   readonly prefix: string | null
   /** Unknown, and such are refused. */
   readonly refused: boolean
+  /** The rules in force. */
+  readonly rules: { readonly name: string; readonly revision: string }
+  /** For the target that was asked about (`/whoami?to=zoom.us`); null: none was. */
+  readonly asked: SampleDecision | null
   readonly decisions: readonly SampleDecision[]
 }
 
@@ -35,14 +39,15 @@ export function whoamiPage(seen: Whoami, asPage: boolean, language: Language): s
   const { title, lead, decisions, service, target, decision, rule, actions, shared, refused } = words.whoami
   const note = seen.refused ? refused : seen.segment.shared ? shared : null
   const rows = factsOf(seen, language)
+  const decided = seen.asked === null ? seen.decisions : [seen.asked, ...seen.decisions]
   if (!asPage) {
-    const lines = seen.decisions.map(
+    const lines = decided.map(
       (sample) => `  ${sample.service} (${sample.target}): ${actions[sample.action]} [${ruleOf(sample)}]`,
     )
     const samples = lines.length === 0 ? null : `${decisions}:\n${lines.join('\n')}`
     return plainText([rows.map(([label, value]) => `${label}: ${value}`).join('\n'), note, samples])
   }
-  const samples = seen.decisions.map(
+  const samples = decided.map(
     (sample) =>
       html`<tr><td>${sample.service}</td><td class="wide"><code>${sample.target}</code></td><td class="${sample.action}">${actions[sample.action]}</td><td class="wide"><code>${ruleOf(sample)}</code></td></tr>
 `,

@@ -2,9 +2,9 @@
  * A matrix on paper and in files: text for a terminal, CSV for a spreadsheet, HTML to print and sign.
  */
 
-import type { Cell, Column, Matrix } from './matrix.ts'
+import type { Cell, Column, Matrix, TimedRule } from './matrix.ts'
 import type { ExceptionEntry, Segment } from './model.ts'
-import { instantInWords } from './words.ts'
+import { duringInWords, instantInWords } from './words.ts'
 
 /** One line for each segment and column, in columns. */
 export function matrixText(matrix: Matrix): string {
@@ -18,7 +18,8 @@ export function matrixText(matrix: Matrix): string {
     cell.exceptions.join(', ') || '-',
   ])
   const title = `${matrix.name} at ${instantInWords(matrix.at)}, mode ${matrix.mode}, ${matrix.revision}`
-  return `${title}\n\n${aligned([head, ...rows])}${matrix.exceptions.map((exception) => `\n${exceptionLine(exception)}`).join('')}\n`
+  const notes = [...matrix.exceptions.map(exceptionLine), ...matrix.timed.map(timedLine)]
+  return `${title}\n\n${aligned([head, ...rows])}${notes.map((note) => `\n${note}`).join('')}\n`
 }
 
 /** One record for each segment and service (RFC 4180, but for LF at the end of lines). No cell is a formula to a spreadsheet. */
@@ -35,7 +36,7 @@ export function matrixCSV(matrix: Matrix): string {
 
 /** A page of its own, without scripts or anything loaded; prints on paper, with room to sign. */
 export function matrixHTML(matrix: Matrix): string {
-  const { name, revision, mode, at, segments, services, cells, exceptions } = matrix
+  const { name, revision, mode, at, segments, services, cells, exceptions, timed } = matrix
   const head = services.map(
     (column) => `<th scope="col" title="${escaped(column.services.join(', '))}">${escaped(column.label)}</th>`,
   )
@@ -43,7 +44,7 @@ export function matrixHTML(matrix: Matrix): string {
     const row = (cells[index] ?? []).map(htmlCell).join('')
     return `<tr><th scope="row">${escaped(segment.id)}<small>${segment.medium}${segment.shared ? ', shared' : ''}</small></th>${row}</tr>`
   })
-  const groups = services.filter((column) => column.services.length > 1)
+  const groups = services.filter((column) => column.label !== column.services.join(', ') && column.services.length > 1)
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>${escaped(name)}: segments and services</title>
 <style>${STYLE}</style></head><body>
@@ -53,6 +54,7 @@ export function matrixHTML(matrix: Matrix): string {
 ${rows.join('\n')}
 </tbody></table>
 ${htmlList('Open exceptions', exceptions.map(exceptionLine))}
+${htmlList('Rules that hold at certain times', timed.map(timedLine))}
 ${htmlList(
   'Services',
   groups.map((column) => `${column.label}: ${column.services.join(', ')}`),
@@ -93,6 +95,10 @@ function aligned(rows: readonly (readonly string[])[]): string {
 
 function exceptionLine({ id, rules, ticket, approver, expiresAt, reason }: ExceptionEntry): string {
   return `${id}: lifts ${rules.join(', ')} until ${instantInWords(expiresAt)}; ${reason}; ${ticket}, approved by ${approver}`
+}
+
+function timedLine({ id, during, holds }: TimedRule): string {
+  return `${id}: holds ${duringInWords(during)}, so ${holds ? 'also' : 'not'} at the time of this page`
 }
 
 function htmlCell({ action, rule, exceptions }: Cell): string {

@@ -5,7 +5,7 @@ import { addressAfter, prefixContains, prefixEnd } from './address.ts'
 import { judge, seatOf } from './decide.ts'
 import { isDuring } from './during.ts'
 import { isFor, isInForce } from './exceptions.ts'
-import { CATEGORIES, type ExceptionEntry, type Mode, type Segment, type VerdictAction } from './model.ts'
+import { CATEGORIES, type During, type ExceptionEntry, type Mode, type Segment, type VerdictAction } from './model.ts'
 import type { Exception, Policy, Ruling, Service } from './policy.ts'
 
 /** The service of a bare address that belongs to none. */
@@ -40,6 +40,15 @@ export interface Matrix {
   readonly cells: readonly (readonly Cell[])[]
   /** The exceptions that stand in a cell. */
   readonly exceptions: readonly ExceptionEntry[]
+  /** Rules that hold at certain times only: at another, cells may differ. */
+  readonly timed: readonly TimedRule[]
+}
+
+export interface TimedRule {
+  readonly id: string
+  readonly during: During
+  /** Whether it holds at the matrix's instant. */
+  readonly holds: boolean
 }
 
 /** The matrix as of `at`, in milliseconds since 1970. */
@@ -59,6 +68,9 @@ export function matrix(policy: Policy, at: number): Matrix {
     services,
     cells: cells.map((row) => row.filter((cell) => cell !== null)), // every segment and service is the policy's own
     exceptions: policy.exceptions.map(({ entry }) => entry).filter(({ id }) => open.has(id)),
+    timed: policy.rules.flatMap(({ entry: { id, during, mode } }) =>
+      during === null || mode === 'off' ? [] : [{ id, during, holds: isDuring(during, at) }],
+    ),
   }
 }
 

@@ -8,13 +8,17 @@ import type { Evidence, Place, TestEntry, Verdict } from './model.ts'
 import type { Policy } from './policy.ts'
 import { parseTarget } from './target.ts'
 
-export interface TestFailure {
+export interface TestResult {
   readonly place: Place
   readonly from: string
   readonly to: string
   /** `block by zoom-fixed-only`, or `block` where the test names no rule. */
   readonly expected: string
   readonly got: string
+  readonly passed: boolean
+}
+
+export interface TestFailure extends Omit<TestResult, 'passed'> {
   /** One line with all of the above. */
   readonly message: string
 }
@@ -33,24 +37,27 @@ export interface TestReport {
   readonly passed: number
   readonly failed: number
   readonly failures: readonly TestFailure[]
+  /** Of every test, in order. */
+  readonly results: readonly TestResult[]
   readonly coverage: Coverage
 }
 
 /** Runs the tests. One without `at` is asked as of `now`, in milliseconds since 1970. */
 export function runTests(policy: Policy, tests: readonly TestEntry[], now: number): TestReport {
-  const failures: TestFailure[] = []
+  const results: TestResult[] = []
   const verdicts: Verdict[] = []
   for (const test of tests) {
     const evidence = evidenceOf(test, now)
     const verdict = typeof evidence === 'string' ? evidence : decide(policy, evidence)
     if (typeof verdict !== 'string') verdicts.push(verdict)
-    const failure = failureOf(test, verdict)
-    if (failure !== null) failures.push(failure)
+    results.push(resultOf(test, verdict))
   }
+  const failures = results.filter(({ passed }) => !passed).map(failureOf)
   return {
     passed: tests.length - failures.length,
     failed: failures.length,
     failures,
+    results,
     coverage: coverageOf(policy, verdicts),
   }
 }
@@ -68,13 +75,17 @@ export function evidenceOf({ from, to, serverName, at }: TestEntry, now: number)
 }
 
 /** `verdict`: or why there is none. */
-function failureOf(test: TestEntry, verdict: Verdict | string): TestFailure | null {
-  const { place, from, to, expect, rule } = test
-  const isMet = typeof verdict !== 'string' && verdict.action === expect && (rule === null || verdict.rule === rule)
-  if (isMet) return null
+function resultOf({ place, from, to, expect, rule }: TestEntry, verdict: Verdict | string): TestResult {
+  const passed = typeof verdict !== 'string' && verdict.action === expect && (rule === null || verdict.rule === rule)
   const expected = rule === null ? expect : `${expect} by ${rule}`
   const got = typeof verdict === 'string' ? verdict : `${verdict.action} by ${verdict.rule}`
-  return { place, from, to, expected, got, message: `${from} to ${to}: expected ${expected}, got ${got}` }
+  return { place, from, to, expected, got, passed }
+}
+
+/** The result of a test that did not get what it asks. */
+export function failureOf({ passed: _, ...result }: TestResult): TestFailure {
+  const { from, to, expected, got } = result
+  return { ...result, message: `${from} to ${to}: expected ${expected}, got ${got}` }
 }
 
 function coverageOf(policy: Policy, verdicts: readonly Verdict[]): Coverage {

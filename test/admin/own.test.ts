@@ -15,7 +15,7 @@ const SEGMENTS: Readonly<Record<string, Segment>> = {
 const UNKNOWN: Segment = { id: 'unknown', medium: 'unknown', shared: false }
 
 /** Zoom is blocked for all, strangers are refused. */
-function judge(ip: string | null, { host }: { readonly host: string }): Verdict {
+function judge(ip: string | null, { host }: { readonly host: string | null }): Verdict {
   const segment = SEGMENTS[ip ?? ''] ?? UNKNOWN
   const isZoom = host === 'zoom.us'
   const action: VerdictAction = segment === UNKNOWN ? 'refuse' : isZoom ? 'block' : 'allow'
@@ -59,6 +59,7 @@ const pages = createOwnPages({
   ownHost: 'landline.internal',
   token: TOKEN,
   judge,
+  rules: () => ({ name: 'office', revision: 'sha256:1' }),
   samples: () => [{ service: 'zoom', host: 'zoom.us', port: 443 }],
   serviceName: (id) => (id === 'zoom' ? 'Zoom' : null),
   pac: (mobile) => `// ${mobile ? 'no way out' : 'with DIRECT'}`,
@@ -118,6 +119,20 @@ const CASES: readonly (readonly [
     '<',
   ],
   ['whoami for browsers', WIFI, '/whoami', { ...HTML, ...GERMAN }, 200, ['<html lang="de">', 'blockiert']],
+  [
+    'what would be decided for a target',
+    WIFI,
+    '/whoami?to=https%3A%2F%2Fzoom.us%2Fj%2F1%3Fpwd%3Dx',
+    JSON_ACCEPTED,
+    200,
+    [
+      '"asked":{"service":"Zoom","target":"zoom.us:443","action":"block","rule":"zoom-fixed-only"',
+      '"revision":"sha256:1"',
+    ],
+    'pwd',
+  ],
+  ['an address with brackets', WIFI, '/whoami?to=[::1]:8443', {}, 200, ['none ([::1]:8443): '], 'undefined'],
+  ['what is no target', WIFI, '/whoami?to=zoom.us:0', {}, 400, ['to: "zoom.us:0" has no port']],
   [
     'whoami for programs',
     WIFI,

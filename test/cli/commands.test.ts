@@ -27,6 +27,7 @@ tests:
 const FAILING = `  - { from: 10.10.0.7, to: zoom.us, expect: block, rule: zoom-fixed-only }
 `
 const ASKED = { from: '10.20.0.7', to: 'zoom.us', sni: undefined, at: undefined, whyNot: undefined }
+const TEST = { cases: [], live: undefined, clientAddress: undefined, form: 'text', catalogue: undefined } as const
 const NOW = Date.parse('2026-11-23T12:00:00Z')
 
 const dir = t.testdir({ 'good.yaml': RULES, 'bad.yaml': 'version: 2\nunknown_clients: refuse\n' })
@@ -64,7 +65,7 @@ const commands = (file: string, json: boolean, catalogue?: string) =>
     check: (io) => check({ file, catalogue, json }, io),
     explain: (io) => explain({ ...ASKED, file, catalogue, json }, io),
     matrix: (io) => matrix({ file, at: undefined, form: json ? 'json' : 'text', catalogue }, io),
-    test: (io) => test({ file, cases: [], catalogue, json }, io),
+    test: (io) => test({ ...TEST, file, catalogue, form: json ? 'json' : 'text' }, io),
     classify: (io) => classify({ file, targets: ['zoom.us'], catalogue, json }, io),
     diff: (io) => diff({ before: file, after: file, at: undefined, catalogue, json }, io),
   }) satisfies Record<string, (io: Io) => Promise<ExitCode>>
@@ -134,9 +135,50 @@ t.test('a failed test is told with its place, also as the reason to refuse a rel
   t.equal(code, 1)
   t.strictSame(out.split('\n'), [failure, 'no test reaches the services ours', '1 passed, 1 failed'])
   const cases = write('cases.yaml', `tests:\n${FAILING}`)
-  const more = await said((io) => test({ file: good, cases: [cases], catalogue: undefined, json: false }, io))
+  const more = await said((io) => test({ ...TEST, file: good, cases: [cases] }, io))
   t.match(more, { code: 1, out: failure.replace(`${file}:12`, `${cases}:2`) })
   t.strictSame(testCandidate(await readSources(file), false, NOW).problems, [failure])
+})
+
+t.test('test results for other programs: JUnit and TAP', async (t) => {
+  const odd = write(
+    'odd.yaml',
+    `${RULES}  - { from: 10.10.0.7, to: 'https://a.example/?"<&#', expect: allow }\n${FAILING}`,
+  )
+  const junit = await said((io) => test({ ...TEST, file: odd, form: 'junit' }, io))
+  t.equal(junit.code, 1)
+  t.match(junit.out, '<testsuites tests="3" failures="1">')
+  t.match(junit.out, 'name="10.10.0.7 to https://a.example/?&quot;&lt;&amp;#: allow"')
+  t.match(
+    junit.out,
+    /line="13"><failure message="[^"]*:13:5: expected block by zoom-fixed-only, got allow by otherwise"/,
+  )
+  const { code, out } = await said((io) => test({ ...TEST, file: odd, form: 'tap' }, io))
+  t.equal(code, 1)
+  t.strictSame(
+    out.split('\n').filter((line) => !line.startsWith('  ')),
+    [
+      'TAP version 14',
+      '1..3',
+      'ok 1 - 10.20.0.7 to zoom.us: block',
+      'ok 2 - 10.10.0.7 to https://a.example/?"<&\\#: allow',
+      'not ok 3 - 10.10.0.7 to zoom.us: block by zoom-fixed-only',
+    ],
+  )
+  t.match(out, `  at: ${JSON.stringify(`${odd}:13:5`)}`)
+})
+
+t.test('explain --why-not allow names the narrowest change, to read and as JSON', async (t) => {
+  const ask = { ...ASKED, file: good, whyNot: 'allow', catalogue: undefined }
+  const { out } = await said((io) => explain({ ...ask, json: false }, io))
+  t.match(out, /^1\. an exception for 10\.20\.0\.7 alone that lifts zoom-fixed-only until 2026-11-30T12:00:00Z/m)
+  t.match(out, /^ {5}lets nothing else through$/m)
+  t.match(out, /^As the rules stand, it is let through from desks \(wired\)\.$/m)
+  const { why_not } = JSON.parse((await said((io) => explain({ ...ask, json: true }, io))).out)
+  t.match(why_not, { let_through: false, elsewhere: ['desks'], opens_at: null })
+  t.match(why_not.remedies[1], { action: 'log', also: [{ segment: 'wifi', services: ['zoom'] }] })
+  const open = await said((io) => explain({ ...ask, from: '10.10.0.7', json: false }, io))
+  t.match(open.out, /\nIt is let through already\.$/)
 })
 
 t.test('diff tells what changed, and never that nothing did beside a change', async (t) => {

@@ -224,6 +224,8 @@ const SEEN: Whoami = {
   segment: { id: 'wifi', medium: 'wireless', shared: true },
   prefix: '10.20.0.0/16',
   refused: false,
+  rules: { name: 'office', revision: 'sha256:1' },
+  asked: null,
   decisions: [{ service: 'Zoom', target: 'zoom.us:443', action: 'block', rule: 'zoom-fixed-only', exception: null }],
 }
 
@@ -241,6 +243,9 @@ t.test('whoami shows where the client sits and what is decided for it', async (t
   t.match(page, 'Es wird nichts durchgelassen')
   t.match(page, '<td class="block">blockiert</td>')
   t.notMatch(page, 'Auf dem Weg über')
+  const asked = { service: 'none', target: '[::1]:443', action: 'log', rule: 'ip_literals', exception: null } as const
+  t.match(whoamiPage({ ...SEEN, asked }, false, 'en'), /none \(\[::1\]:443\): .*\[ip_literals\]\n.*Zoom/)
+  t.match(whoamiPage({ ...SEEN, asked }, true, 'en'), '<code>[::1]:443</code>')
   t.match(whoamiPage({ ...SEEN, prefix: null, decisions: [] }, false, 'en'), 'Network: none')
 })
 

@@ -158,6 +158,19 @@ t.test('text has a line for each segment and column', async (t) => {
   t.notMatch(text, / $/m)
 })
 
+t.test('a page of one instant names the rules that hold at certain times only', async (t) => {
+  const policy = compiled(POLICIES.conditions)
+  for (const [at, holds] of [
+    [AT, 'also'],
+    ['2026-12-02T20:00:00Z', 'not'],
+  ] as const) {
+    const table = matrix(policy, Date.parse(at))
+    const note = `office-hours: holds mon-fri 08:00-18:00 Europe/Berlin, so ${holds} at the time of this page`
+    t.match(matrixText(table), `\n${note}\n`)
+    t.match(matrixHTML(table), `<li>${note}</li>`)
+  }
+})
+
 t.test('CSV has a record for each segment and service, and no formula', async (t) => {
   const lines = matrixCSV(matrix(office, Date.parse(AT)))
     .trimEnd()
