@@ -1,5 +1,6 @@
 /** What both servers of this folder share: how they are bounded, and how they answer. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { PAGE_POLICY } from '../pages/shell.ts'
 
@@ -29,6 +30,24 @@ const MAX_CONNECTIONS = 512
 
 type Answerer = (request: IncomingMessage) => Answer | Promise<Answer>
 
+/** PEM. */
+export interface Tls {
+  readonly cert: string
+  readonly key: string
+}
+
+export interface ServerOptions {
+  readonly deadlines?: Partial<Deadlines> | undefined
+  /** Who answers more than GET and HEAD; absent: nothing does. */
+  readonly takes?: (request: IncomingMessage) => boolean
+  /** How long an answer may take, where that is not the usual time. */
+  readonly deadlineMs?: (request: IncomingMessage) => number | undefined
+  /** What is said where there is no answer, if it is not a plain page. */
+  readonly unmade?: (request: IncomingMessage, plain: Answer) => Answer
+  /** Given: HTTPS. */
+  readonly tls?: Tls | null
+}
+
 const NOT_ALLOWED: Answer = {
   status: 405,
   type: TEXT,
@@ -41,36 +60,46 @@ const TOO_LATE: Answer = { status: 503, type: TEXT, body: 'The page could not be
 export type Deadlines = Readonly<typeof DEADLINES>
 
 /** A server whose waits and buffers are bounded. `answer` may reject: the client then gets a 500 and the log the cause. */
-export function boundedServer(answer: Answerer, log: Log, deadlines: Partial<Deadlines> = {}): Server {
-  const { headMs, answerMs, idleMs } = { ...DEADLINES, ...deadlines }
-  const server = createServer(
-    {
-      headersTimeout: headMs,
-      requestTimeout: 2 * headMs,
-      connectionsCheckingInterval: Math.min(1000, headMs),
-      keepAliveTimeout: headMs,
-      maxHeaderSize: MAX_HEAD_BYTES,
-    },
-    (request, response) => {
-      respond(request, answer, answerMs)
-        .catch((error: unknown) => {
-          log.error({ err: error }, 'a page of the proxy could not be made')
-          return FAILED
-        })
-        .then((made) => send(request, response, made))
-        .catch(() => response.destroy())
-    },
-  )
+export function boundedServer(answer: Answerer, log: Log, options: ServerOptions = {}): Server {
+  const { takes = () => false, deadlineMs = () => undefined, unmade = (_, plain) => plain, tls = null } = options
+  const { headMs, answerMs, idleMs } = { ...DEADLINES, ...options.deadlines }
+  const bounds = {
+    headersTimeout: headMs,
+    requestTimeout: 2 * headMs,
+    connectionsCheckingInterval: Math.min(1000, headMs),
+    keepAliveTimeout: headMs,
+    maxHeaderSize: MAX_HEAD_BYTES,
+  }
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
+    const ownMs = deadlineMs(request)
+    if (ownMs !== undefined) request.socket.setTimeout(ownMs + idleMs)
+    const isReading = request.method === 'GET' || request.method === 'HEAD'
+    const made =
+      isReading || takes(request)
+        ? inTime(request, answer, ownMs ?? answerMs, unmade(request, TOO_LATE))
+        : Promise.resolve(NOT_ALLOWED)
+    made
+      .catch((error: unknown) => {
+        log.error({ err: error }, 'a page of the proxy could not be made')
+        return unmade(request, FAILED)
+      })
+      .then((made) => send(request, response, made))
+      .catch(() => response.destroy())
+  }
+  const server =
+    tls === null
+      ? createServer(bounds, listener)
+      : createTlsServer({ ...bounds, ...tls, handshakeTimeout: headMs }, listener)
   server.maxHeadersCount = MAX_FIELDS
   server.maxConnections = MAX_CONNECTIONS
   server.setTimeout(idleMs, (socket) => socket.destroy())
   return server
 }
 
-async function respond(request: IncomingMessage, answer: Answerer, answerMs: number): Promise<Answer> {
-  if (request.method !== 'GET' && request.method !== 'HEAD') return NOT_ALLOWED
+/** What `answer` makes, or `late` where it takes longer. */
+async function inTime(request: IncomingMessage, answer: Answerer, answerMs: number, late: Answer): Promise<Answer> {
   const { promise, resolve } = Promise.withResolvers<Answer>()
-  const timer = setTimeout(() => resolve(TOO_LATE), answerMs)
+  const timer = setTimeout(() => resolve(late), answerMs)
   try {
     return await Promise.race([answer(request), promise])
   } finally {
@@ -87,7 +116,7 @@ function send(request: IncomingMessage, response: ServerResponse, { status, type
     'referrer-policy': 'no-referrer',
     'x-content-type-options': 'nosniff',
     vary: 'Accept, Accept-Language',
-    // A body was not asked for and is not read: the connection has no next request.
+    // A body was not asked for, or was not read to its end: the connection has no next request.
     ...(hasBody(request) ? { connection: 'close' } : {}),
     ...headers,
   })

@@ -1,9 +1,11 @@
-/** The admin port: metrics, health and the proxy's settings file, for machines. No page of it needs credentials yet, and none shows traffic. */
+/** The admin port: metrics, health and the proxy's settings file, for machines and without credentials; and the API, with them. */
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
 import { preferredForm } from '../pages/accept.ts'
 import { parseAddress, prefixContains } from '../rules/address.ts'
 import type { Prefix } from '../rules/model.ts'
+import { API_ROOT, type Api, jsonAnswer } from './api.ts'
 import {
   type Answer,
   boundedServer,
@@ -14,6 +16,7 @@ import {
   listen,
   PAC_TYPE,
   TEXT,
+  type Tls,
   targetOf,
 } from './http.ts'
 
@@ -26,6 +29,9 @@ export interface AdminOptions {
   readonly metrics: (accept: string | null) => Promise<{ readonly contentType: string; readonly body: string }>
   readonly ready: () => Readiness
   readonly pac: () => string
+  readonly api: Api
+  /** null: without encryption. */
+  readonly tls: Tls | null
   readonly log: Log
   readonly deadlines?: Partial<Deadlines>
 }
@@ -41,6 +47,8 @@ export interface Readiness {
 export interface Admin {
   /** Rejects when the address is malformed (TypeError) or cannot be had. */
   listen(): Promise<{ readonly port: number }>
+  /** From now on new connections are shown this certificate. Throws where it cannot be used. */
+  useCertificate(tls: Tls): void
   close(): Promise<void>
 }
 
@@ -50,11 +58,20 @@ const INDEX = `Landline, admin port.
 /livez      is the process alive
 /readyz     does it serve
 /proxy.pac  proxy settings for browsers
+/api/v1/    calls for programs, with credentials
 `
 
 export function createAdmin(options: AdminOptions): Admin {
-  const answered = (request: IncomingMessage) => answer(targetOf(request).path, request.headers.accept ?? null, options)
-  const server = boundedServer(answered, options.log, options.deadlines)
+  const { api, deadlines, tls } = options
+  const isCall = (request: IncomingMessage) => targetOf(request).path.startsWith(API_ROOT)
+  const answered = (request: IncomingMessage) =>
+    isCall(request) ? api.answer(request) : answer(targetOf(request).path, request.headers.accept ?? null, options)
+  const deadlineMs = (request: IncomingMessage) => (isCall(request) ? api.deadlineMs(request) : undefined)
+  const unmade = (request: IncomingMessage, { status, body, ...rest }: Answer) =>
+    isCall(request)
+      ? jsonAnswer(status, { error: body.trim(), remedy: "try again; the proxy's log says why" })
+      : { status, body, ...rest }
+  const server = boundedServer(answered, options.log, { deadlines, takes: isCall, deadlineMs, unmade, tls })
   server.prependListener('connection', (socket: Socket) => {
     if (!isAllowed(socket, options.allow)) socket.destroy()
   })
@@ -62,6 +79,9 @@ export function createAdmin(options: AdminOptions): Admin {
     async listen() {
       const { host, port } = listenAddress(options.address)
       return { port: await listen(server, host, port) }
+    },
+    useCertificate({ cert, key }) {
+      if (server instanceof TlsServer) server.setSecureContext({ cert, key })
     },
     close: () => close(server),
   }
@@ -82,23 +102,8 @@ async function answer(path: string, accept: string | null, { metrics, ready, pac
     case '/proxy.pac':
       return { status: 200, type: PAC_TYPE, body: pac() }
     default:
-      return path.startsWith('/api/v1/')
-        ? LOCKED
-        : { status: 404, type: TEXT, body: 'There is no such page. / lists them.\n' }
+      return { status: 404, type: TEXT, body: 'There is no such page. / lists them.\n' }
   }
-}
-
-/** No credentials exist yet, so none can be right (RFC 9110 §15.5.2, RFC 9457). */
-const LOCKED: Answer = {
-  status: 401,
-  type: 'application/problem+json',
-  body: `${JSON.stringify({
-    type: 'about:blank',
-    title: 'Unauthorized',
-    status: 401,
-    detail: 'This interface answers only with credentials, and this server has no users (admin.users).',
-  })}\n`,
-  headers: { 'www-authenticate': 'Bearer realm="landline"' },
 }
 
 function readiness({ ready, reasons, warnings = [] }: Readiness, accept: string | null): Answer {

@@ -126,10 +126,11 @@ function systemTail(event: SystemEvent | OwnEvent, observer: string): string {
     event.policy === null
       ? ''
       : `"rule":{"ruleset":${quote(event.policy.name, NAME)},"version":${quote(event.policy.revision, NAME)}},`
+  const source = event.source === undefined ? '' : `"source":{"ip":${quote(event.source.ip, 64)}},`
   const facts = Object.entries(event.facts).slice(0, ITEMS).map(fact).join(',')
   return (
     `,"kind":"event","category":["${category}"],"type":["${type}"],"action":"${event.action}",` +
-    `"outcome":"${event.outcome}","reason":${quote(event.reason, REASON)}},${rule}${observer},` +
+    `"outcome":"${event.outcome}","reason":${quote(event.reason, REASON)}},${source}${rule}${observer},` +
     `"landline":{"facts":{${facts}},"prev":"`
   )
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import { formatConfigProblem, loadConfig } from './config.ts'
-import type { SocketAddress } from './values.ts'
+import { loopbackOf, type SocketAddress } from './values.ts'
 
 const TIMEOUT_MS = 4000
 
@@ -32,10 +32,4 @@ function ask({ address, port }: SocketAddress, isTls: boolean): void {
   })
   request.on('error', (error) => console.error(`/readyz: ${error.message}`))
   request.end()
-}
-
-/** Where a server that listens on all addresses is found. */
-function loopbackOf(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1'
-  return host === '::' ? '::1' : host
 }

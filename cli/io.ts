@@ -8,6 +8,8 @@ export interface Io {
   readonly complain: (line: string) => void
   /** Standard input, line by line. */
   readonly lines: () => AsyncIterable<string>
+  /** A password: typed and not shown, or the first line of standard input; null where it was broken off. Absent: there is none. */
+  readonly secret?: (prompt: string) => Promise<string | null>
   /** Milliseconds since 1970. */
   readonly now: () => number
 }

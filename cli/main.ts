@@ -2,6 +2,9 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { AdminError } from './admin-client.ts'
+import { adminHash } from './admin-hash.ts'
+import { adminStatus } from './admin-status.ts'
 import { auditKeygen } from './audit-keygen.ts'
 import { auditQuery } from './audit-query.ts'
 import { auditShow } from './audit-show.ts'
@@ -14,6 +17,7 @@ import { EXIT, type ExitCode, type Io, UsageError } from './io.ts'
 import { QUICK_START } from './load.ts'
 import { matrix } from './matrix.ts'
 import { type CommandLine, parseCommandLine } from './options.ts'
+import { readSecret } from './secret.ts'
 import { serve } from './serve.ts'
 import { test } from './test.ts'
 
@@ -22,6 +26,7 @@ const io: Io = {
   drained: async () => process.stdout.writableNeedDrain && once(process.stdout, 'drain'),
   complain: (line) => void process.stderr.write(`${line}\n`),
   lines: () => createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY }),
+  secret: readSecret,
   now: () => Date.now(),
 }
 
@@ -70,6 +75,12 @@ async function run(line: CommandLine): Promise<ExitCode> {
     }
     case 'audit keygen':
       return auditKeygen({ file: first, name: line.flags.name, json: line.flags.json === true }, io)
+    case 'admin hash': {
+      const { name, role = [], json = false } = line.flags
+      return adminHash({ name, roles: role, json }, io)
+    }
+    case 'admin status':
+      return adminStatus(line.flags, line.flags.json === true, process.env, io)
   }
 }
 
@@ -82,9 +93,9 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   try {
     return await run(line)
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
+    if (!(error instanceof UsageError || error instanceof AdminError)) throw error
     io.complain(`landline ${line.command}: ${error.message}`)
-    return EXIT.usage
+    return error instanceof UsageError ? EXIT.usage : EXIT.wrong
   }
 }
 

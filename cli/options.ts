@@ -35,6 +35,23 @@ const KEYS = {
   help: 'public key that signs the log, from elsewhere; again for a second one',
 } as const
 
+/** For commands that ask a running proxy. */
+const ADMIN = {
+  admin: {
+    type: 'string',
+    value: 'ADDRESS:PORT',
+    help: 'its admin port, or https://HOST:PORT (as the server file says)',
+  },
+  user: { type: 'string', value: 'NAME', help: 'who asks (LANDLINE_ADMIN_USER)' },
+  'password-file': {
+    type: 'string',
+    value: 'FILE',
+    help: 'file with the password (LANDLINE_ADMIN_PASSWORD_FILE; else it is asked for)',
+  },
+  ca: { type: 'string', value: 'FILE', help: "who vouches for the admin port's certificate (LANDLINE_ADMIN_CA)" },
+  config: { type: 'string', value: 'FILE', help: 'server file that says where the admin port is (landline.yaml)' },
+} as const
+
 export const COMMANDS = {
   serve: {
     help: 'run the proxy',
@@ -171,10 +188,36 @@ export const COMMANDS = {
       json: JSON_FLAG,
     },
   },
+  admin: {
+    help: 'passwords for the admin port, and what it says',
+    positionals: ['SUBCOMMAND'],
+    flags: {},
+  },
+  'admin hash': {
+    help: 'the hash of a password, for the users file; the password is asked for, or read from standard input',
+    positionals: [],
+    flags: {
+      name: { type: 'string', value: 'NAME', help: "print the user's whole entry" },
+      role: {
+        type: 'strings',
+        value: 'ROLE',
+        help: 'operator, auditor or privacy-officer; again for a second one (operator)',
+      },
+      json: JSON_FLAG,
+    },
+  },
+  'admin status': {
+    help: 'what runs, by which rules, and which exceptions there are',
+    positionals: [],
+    flags: { ...ADMIN, json: JSON_FLAG },
+  },
 } as const satisfies Readonly<Record<string, CommandSpec>>
 
-/** `audit` alone is no command: it has subcommands. */
-export type CommandName = Exclude<keyof typeof COMMANDS, 'audit'>
+/** These alone are no commands: they have subcommands. */
+const GROUPS = ['audit', 'admin'] as const
+type Group = (typeof GROUPS)[number]
+
+export type CommandName = Exclude<keyof typeof COMMANDS, Group>
 
 type Value<Flag> = Flag extends { readonly type: 'boolean' }
   ? boolean
@@ -207,7 +250,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine | Usage {
   const [name, ...rest] = argv
   if (name === '--help' || name === '-h' || name === 'help') return { usage: overview(), exitCode: 0 }
   if (name === '--version') return { usage: `landline ${packageJson.version}`, exitCode: 0 }
-  if (name === 'audit') return parseSubcommand(name, rest)
+  if (isGroup(name)) return parseSubcommand(name, rest)
   if (name === undefined) return { usage: `landline: no command\n\n${overview()}`, exitCode: 3 }
   if (!isCommand(name)) {
     const what = name.startsWith('-')
@@ -218,7 +261,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine | Usage {
   return parseCommand(name, rest)
 }
 
-function parseSubcommand(group: string, [name = '', ...rest]: readonly string[]): CommandLine | Usage {
+function parseSubcommand(group: Group, [name = '', ...rest]: readonly string[]): CommandLine | Usage {
   const full = `${group} ${name}`
   if (isCommand(full)) return parseCommand(full, rest)
   const names = Object.keys(COMMANDS).filter((known) => known.startsWith(`${group} `))
@@ -287,7 +330,11 @@ function faultOf(
 }
 
 function isCommand(name: string): name is CommandName {
-  return Object.hasOwn(COMMANDS, name) && name !== 'audit'
+  return Object.hasOwn(COMMANDS, name) && !isGroup(name)
+}
+
+function isGroup(name: string | undefined): name is Group {
+  return GROUPS.some((group) => group === name)
 }
 
 function overview(): string {

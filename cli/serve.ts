@@ -4,13 +4,15 @@ import { readFileSync } from 'node:fs'
 import { createDenials } from '../admin/denials.ts'
 import { createOwnPages } from '../admin/own.ts'
 import { pacFile } from '../admin/pac.ts'
-import { createAdmin } from '../admin/server.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { Tallies } from '../audit/tallies.ts'
 import { createReferences } from '../audit/uuid.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import type { ProxyOptions } from '../proxy/options.ts'
+import { type AdminFiles, readAdminFiles } from './admin-files.ts'
+import { openAdminPort } from './admin-port.ts'
+import { apiRoutes } from './api-routes.ts'
 import { type Signing, signingOf } from './audit-signing.ts'
 import { type ConfigFlags, formatConfigProblem, loadConfig } from './config.ts'
 import { watchExpiry } from './expiry.ts'
@@ -48,6 +50,7 @@ async function run(config: ServerConfig, log: Log, io: Io): Promise<void> {
   const { now } = io
   const stopped = stopSignal()
   const main = ruleFileOf(config)
+  const adminFiles = readAdminFiles(config.admin, log)
   const metrics = createMetrics({
     version: packageJson.version,
     node: process.version,
@@ -59,7 +62,7 @@ async function run(config: ServerConfig, log: Log, io: Io): Promise<void> {
   try {
     const first = await firstPolicy(main, config, audit, metrics, log, now)
     labelMetrics(first.policy, metrics)
-    await serveUntil(stopped, { main, config, signing, log, now, first, audit, metrics, denials })
+    await serveUntil(stopped, { main, config, adminFiles, signing, log, now, first, audit, metrics, denials })
   } finally {
     await audit.close()
   }
@@ -68,6 +71,7 @@ async function run(config: ServerConfig, log: Log, io: Io): Promise<void> {
 interface Parts {
   readonly main: string
   readonly config: ServerConfig
+  readonly adminFiles: AdminFiles
   readonly signing: Signing
   readonly log: Log
   readonly now: () => number
@@ -104,9 +108,12 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
   const archived = await archiveFirst(parts, keeper)
   metrics.reloaded(parts.first.isWhatWasAskedFor, now() / 1000)
   let state: 'starting' | 'serving' | 'draining' = 'starting'
-  const admin = createAdmin({
-    address: config.admin.address.text,
-    allow: config.admin.allow,
+  const admin = openAdminPort({
+    config,
+    files: parts.adminFiles,
+    routes: apiRoutes({ config, keeper, audit, log, now, state: () => state }),
+    recorder: audit,
+    now,
     metrics: async (accept) => metrics.expose(accept, await plane.families()),
     ready: () => readiness(state, audit, config, keeper.isRefused),
     // Who asks here is not known, and may take the file out of the building.
@@ -116,7 +123,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
   let quiet = () => {}
   let started = () => {}
   try {
-    const adminAt = await admin.listen()
+    const adminPort = await admin.listen()
     const listeners = await plane.listen()
     quiet = listenForChanges(keeper, parts)
     const { name, revision, mode } = keeper.policy
@@ -130,10 +137,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     const start = { action: 'start', outcome: 'success', reason: 'Landline has started', policy, facts } as const
     started = await untilDone('recording the start', () => audit.record(start), log)
     state = 'serving'
-    log.info(
-      { listeners: at, admin: adminAt.port, rules: name, revision, mode },
-      `landline listens on ${at.join(', ')}`,
-    )
+    log.info({ listeners: at, admin: adminPort, rules: name, revision, mode }, `landline listens on ${at.join(', ')}`)
 
     const signal = await stopped
     state = 'draining'
@@ -143,6 +147,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     await keeper.stop()
     await plane.drain()
     await tallies.close()
+    await admin.settle()
     await audit.record({
       action: 'stop',
       outcome: 'success',

@@ -29,7 +29,7 @@ export const DEFAULTS = {
   own_host: 'landline.internal',
   rules: 'rules.yaml',
   listeners: [{ address: '127.0.0.1:3128', client_address: 'socket' }],
-  admin: { address: '127.0.0.1:3129', allow: [], users: null, tls: null },
+  admin: { address: '127.0.0.1:3129', allow: [], users: null, tls: null, insecure_logins: false },
   workers: 1,
   audit: {
     dir: 'data/audit',
@@ -98,7 +98,14 @@ export const serverFile = section({
   own_host: hostName,
   rules: filePath,
   listeners: listOf(listener).min(1, 'no listener: write at least one, or leave "listeners" out'),
-  admin: section({ address: socketAddress, allow: listOf(prefix), users: filePath.nullable(), tls }),
+  admin: section({
+    address: socketAddress,
+    allow: listOf(prefix),
+    users: filePath.nullable(),
+    tls,
+    /** Take passwords from other hosts without TLS. */
+    insecure_logins: yesOrNo,
+  }),
   workers: workerCount,
   audit: section({
     dir: filePath,

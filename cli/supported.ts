@@ -11,8 +11,6 @@ export function unsupported(config: ServerConfig): readonly string[] {
     [config.shadow !== null, 'shadow', 'leave it out; compare two rule files with "landline diff"'],
     [config.audit.privacy !== 'plain', 'audit.privacy', 'leave it at plain; records hold client addresses as they are'],
     [config.existingTunnels !== 'keep', 'existing_tunnels', 'leave it at keep; a reload does not touch open tunnels'],
-    [config.admin.users !== null, 'admin.users', 'leave it out; restrict the admin port by admin.allow'],
-    [config.admin.tls !== null, 'admin.tls', 'leave it out; keep the admin port on a trusted network'],
   ]
   return asked.filter(([isAsked]) => isAsked).map(([, setting, remedy]) => `${setting}: not in this version; ${remedy}`)
 }

@@ -147,7 +147,8 @@ function isWholeNumber(input: unknown, least: number, most: number): input is nu
   return Number.isInteger(input) && Number(input) >= least && Number(input) <= most
 }
 
-function parseSocketAddress(input: string): SocketAddress | undefined {
+/** ADDRESS:PORT; undefined where it is none. */
+export function parseSocketAddress(input: string): SocketAddress | undefined {
   const [, v6, v4, digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(input) ?? []
   const address = parseAddress(v6 ?? v4 ?? '')
   const port = Number(digits)
@@ -169,6 +170,12 @@ function parseHostAndPort(input: string): HostAndPort | undefined {
   if (host.kind === 'invalid' || !(port >= 1 && port <= 65_535)) return undefined
   if (host.kind === 'name') return { host: host.name, port, text: `${host.name}:${port}` }
   return { host: host.address.text, port, text: textOf(host.address, port) }
+}
+
+/** Where a server that listens on all addresses is found from this host. */
+export function loopbackOf(address: string): string {
+  if (address === '0.0.0.0') return '127.0.0.1'
+  return address === '::' ? '::1' : address
 }
 
 function textOf(address: Address, port: number): string {

@@ -1,4 +1,4 @@
-/** The `LANDLINE_*` variables: one for each scalar key of the server file, and one for each flag that is no key. */
+/** The `LANDLINE_*` variables: one for each scalar key of the server file, for each flag that is no key, and those of commands. */
 import { didYouMean } from '../rules/problems.ts'
 import { DEFAULTS } from './settings.ts'
 
@@ -28,9 +28,17 @@ export const RUN_VARIABLES = {
   strict: 'LANDLINE_STRICT',
 } as const
 
+/** What commands that ask a running proxy read; a server leaves them alone. */
+export const CLIENT_VARIABLES = {
+  user: 'LANDLINE_ADMIN_USER',
+  passwordFile: 'LANDLINE_ADMIN_PASSWORD_FILE',
+  ca: 'LANDLINE_ADMIN_CA',
+} as const
+
 export const KNOWN_VARIABLES: readonly string[] = [
   ...SCALAR_KEYS.map(({ variable }) => variable),
   ...Object.values(RUN_VARIABLES),
+  ...Object.values(CLIENT_VARIABLES),
 ]
 
 /** What Kubernetes adds to every container of a namespace for a Service whose name starts with "landline". */

@@ -168,13 +168,15 @@ export const SYSTEM_ACTIONS = [
 ] as const
 export type SystemAction = (typeof SYSTEM_ACTIONS)[number]
 
-/** An event of the system itself: what happened, and plain facts about it (no addresses, no credentials). */
+/** An event of the system itself: what happened, and plain facts about it (no addresses of clients, no credentials). */
 export interface SystemEvent {
   readonly action: SystemAction
   readonly outcome: 'success' | 'failure'
   readonly reason: string
   readonly policy: { readonly name: string; readonly revision: string } | null
   readonly facts: Readonly<Record<string, string | number | boolean | null | readonly string[]>>
+  /** Of a log-in that failed: where it came from. */
+  readonly source?: { readonly ip: string }
 }
 
 /** What `audit/` offers to those who must record before they answer. */

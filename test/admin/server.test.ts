@@ -19,6 +19,11 @@ async function started(options: Partial<AdminOptions> = {}) {
     metrics: async (accept) => ({ contentType: 'text/plain; version=0.0.4', body: `for ${accept}\n` }),
     ready: () => ({ ready: true, reasons: [] }),
     pac: () => 'function FindProxyForURL() {}',
+    api: {
+      answer: async () => ({ status: 200, type: 'application/json', body: '{"call":true}\n' }),
+      deadlineMs: () => undefined,
+    },
+    tls: null,
     log,
     ...options,
   })
@@ -85,14 +90,13 @@ const CASES: readonly (readonly [
     'application/json',
   ],
   ['proxy settings', '/proxy.pac', 200, /^function FindProxyForURL/, /^application\/x-ns-proxy-autoconfig$/],
-  ['the interface is locked', '/api/v1/records', 401, /"status":401.*credentials/, /^application\/problem\+json$/],
-  ['all of it is', '/api/v1/', 401, /credentials/, /^application\/problem\+json$/],
+  ['a call goes to the interface', '/api/v1/status', 200, /"call":true/, /^application\/json$/],
+  ['a call that acts, too', '/api/v1/', 200, /"call":true/, /^application\/json$/, 'DELETE'],
   ['no such page', '/api', 404, /no such page/, /^text\/plain/],
   ['nor this', '/metrics/', 404, /no such page/, /^text\/plain/],
   ['the admin port is no proxy', 'http://zoom.us/metrics', 404, /no such page/, /^text\/plain/],
   ['a head has no body', '/livez', 200, /^$/, /^text\/plain/, 'HEAD'],
   ['reading only', '/livez', 405, /GET or HEAD/, /^text\/plain/, 'POST'],
-  ['reading only, there too', '/api/v1/', 405, /GET or HEAD/, /^text\/plain/, 'DELETE'],
 ]
 
 t.test('the admin port answers', async (t) => {
@@ -112,7 +116,6 @@ t.test('the admin port answers', async (t) => {
       name,
     )
     if (status === 405) t.equal(got.headers.allow, 'GET, HEAD', name)
-    if (status === 401) t.match(got.headers['www-authenticate'], /^Bearer/, name)
     if (method === 'HEAD') t.equal(got.headers['content-length'], '3', name)
   }
   await close()

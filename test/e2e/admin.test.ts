@@ -140,7 +140,7 @@ t.test('four pages answer anybody, the rest nobody without credentials', async (
     ['/livez', 200, /^text\/plain/, /^ok$/m],
     ['/readyz', 200, /^text\/plain/, /^ready$/m],
     ['/proxy.pac', 200, /^application\/x-ns-proxy-autoconfig$/, /PROXY proxy\.test:3128/],
-    ['/api/v1/records', 401, /^application\/problem\+json$/, /Unauthorized/],
+    ['/api/v1/status', 403, /^application\/json$/, /no users.*admin hash/],
     ['/nothing', 404, /^text\/plain/, /no such page/],
   ]
   for (const [path, status, type, body] of pages) {

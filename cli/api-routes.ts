@@ -1,0 +1,22 @@
+/** The calls of `/api/v1/` and what they act on: one file for each subject, put together here. */
+import type { ApiRoute } from '../admin/api.ts'
+import type { Audit } from '../audit/audit.ts'
+import { statusRoute } from './api-status.ts'
+import type { Keeper } from './keeper.ts'
+import type { Log } from './operator-log.ts'
+import type { ServerConfig } from './settings.ts'
+
+/** The parts of a running proxy that calls may reach. */
+export interface ApiParts {
+  readonly config: ServerConfig
+  readonly keeper: Keeper
+  readonly audit: Audit
+  readonly log: Log
+  readonly now: () => number
+  /** starting, serving or draining */
+  readonly state: () => string
+}
+
+export function apiRoutes(parts: ApiParts): readonly ApiRoute[] {
+  return [statusRoute(parts)]
+}
