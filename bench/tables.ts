@@ -5,7 +5,8 @@
 import { parseAddress, parsePrefix } from '../rules/address.ts'
 import { canonicalHost } from '../rules/host.ts'
 import type { Address, Prefix } from '../rules/model.ts'
-import { buildNameTable } from '../rules/name-table.ts'
+import { buildNameIndex, type NameIndex, ownerOfName } from '../rules/name-index.ts'
+import { packNames } from '../rules/packed.ts'
 import { buildPrefixTable } from '../rules/prefix-table.ts'
 
 const COUNT = 100_000
@@ -48,6 +49,13 @@ function many<T>(count: number, make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index))
 }
 
+function nameIndex(names: readonly string[]): NameIndex {
+  return buildNameIndex(
+    packNames(names),
+    names.map((_, at) => ({ at, below: true })),
+  )
+}
+
 const hex = () => random(0x10000).toString(16)
 const octets = () => `${1 + random(223)}.${random(256)}.${random(256)}`
 const prefixTexts = {
@@ -65,11 +73,9 @@ const names = many(
   COUNT,
   (index) => `${random(2 ** 30).toString(36)}-${index}.${['com', 'net', 'example', 'de'][index % 4]}`,
 )
-const nameTable = load('build the table of 100,000 names', () =>
-  buildNameTable(names.map((name) => ({ name, below: true, value: name }))),
-)
+const nameTable = load('build the table of 100,000 names', () => nameIndex(names))
 const deep = Array.from({ length: 100 }, () => 'a').join('.')
-const deepTable = buildNameTable([...names, `${deep}.example`].map((name) => ({ name, below: true, value: name })))
+const deepTable = nameIndex([...names, `${deep}.example`])
 
 const addresses = (make: (index: number) => string) => many(QUERIES, (index) => parseAddress(make(index)) as Address)
 const inside = (texts: readonly string[], tail: string) =>
@@ -90,31 +96,31 @@ measure(
 const known = () => names[random(COUNT)] as string
 const flat = (text: string) => Buffer.from(text).toString() // a text put together is slow to read the first time
 const hosts = (make: (index: number) => string) => many(QUERIES, (index) => flat(make(index)))
-measure('name, known', hosts(known), (name) => nameTable.lookup(name))
+measure('name, known', hosts(known), (name) => ownerOfName(nameTable, name) || undefined)
 measure(
   'name, below a known one',
   hosts(() => `www.eu.${known()}`),
-  (name) => nameTable.lookup(name),
+  (name) => ownerOfName(nameTable, name) || undefined,
 )
 measure(
   'name, unknown',
   hosts((index) => `www.unknown-${index}.example`),
-  (name) => nameTable.lookup(name),
+  (name) => ownerOfName(nameTable, name) || undefined,
 )
 measure(
   'name, 100 labels below a known one',
   hosts(() => `${deep}.${known()}`),
-  (name) => nameTable.lookup(name),
+  (name) => ownerOfName(nameTable, name) || undefined,
 )
 measure(
   'name, 100 labels, unknown',
   hosts((index) => `${deep}.unknown-${index}.example`),
-  (name) => nameTable.lookup(name),
+  (name) => ownerOfName(nameTable, name) || undefined,
 )
 measure(
   'the same beside an entry of 101 labels',
   hosts((index) => `${deep}.unknown-${index}.example`),
-  (name) => deepTable.lookup(name),
+  (name) => ownerOfName(deepTable, name) || undefined,
 )
 
 measure(

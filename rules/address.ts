@@ -28,6 +28,11 @@ export function addressFromBytes(bytes: Uint8Array): Address {
   return addressOfWords(view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12))
 }
 
+/** The address with these words; an IPv4 address is `d` alone. */
+export function addressOf(family: 4 | 6, a: number, b: number, c: number, d: number): Address {
+  return family === 4 ? ipv4(d) : ipv6(a, b, c, d)
+}
+
 /** Negative, 0 or positive: IPv4 before IPv6, then by number. */
 export function compareAddresses(x: Address, y: Address): number {
   return x.family - y.family || x.a - y.a || x.b - y.b || x.c - y.c || x.d - y.d

@@ -2,6 +2,7 @@
  * A `Policy` is a rule file made ready to decide by: look-up tables, and for each rule what it will say, worked out
  * beforehand. Types only; `compile` makes one, `decide` reads it. It never changes once made.
  */
+import type { Blueprint } from './blueprint.ts'
 import type {
   AddressLookup,
   Category,
@@ -39,6 +40,8 @@ export interface Policy {
   readonly unjudged: Ruling
   /** What the policy was made from, its tests included. */
   readonly file: RuleFile
+  /** The same as plain data, from which another thread puts this policy together. */
+  readonly blueprint: Blueprint
 
   readonly seats: AddressLookup<Seat>
   /** The seat of a client in no segment. */
@@ -48,7 +51,7 @@ export interface Policy {
   readonly candidates: Candidates
 }
 
-/** Where a client sits, as the longest prefix of its address says. One object per prefix. */
+/** Where a client sits, as the longest prefix of its address says. */
 export interface Seat {
   readonly segment: Segment
   /** null for the unknown client. */

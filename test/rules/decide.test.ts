@@ -1,7 +1,9 @@
 /** `decide`, row by row of the table of decisions, and for any evidence at all. */
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
 import { parseAddress } from '../../rules/address.ts'
+import { assemble } from '../../rules/assemble.ts'
 import { decide, isStricter, portIsOpenFor } from '../../rules/decide.ts'
 import { canonicalHost } from '../../rules/host.ts'
 import type { Address, Evidence } from '../../rules/model.ts'
@@ -193,4 +195,28 @@ t.test('evidence that grows never makes the verdict less strict', async () => {
     }),
     { numRuns: 3000 },
   )
+})
+
+t.test('a policy that another thread puts together says the same, without a copy of the tables', async (t) => {
+  const others = new Map(
+    Object.values(policies).map((policy) => [policy, assemble(structuredClone(policy.blueprint))] as const),
+  )
+  fc.assert(
+    fc.property(anyPolicy, anyEvidence, (policy, evidence) => {
+      const other = others.get(policy) ?? policy
+      return (
+        isDeepStrictEqual(decide(policy, evidence), decide(other, evidence)) &&
+        portIsOpenFor(policy, evidence) === portIsOpenFor(other, evidence)
+      )
+    }),
+    { numRuns: 2000 },
+  )
+  for (const [policy, other] of others) {
+    t.strictSame(JSON.parse(JSON.stringify(other.file)), JSON.parse(JSON.stringify(policy.file)))
+    const entries = ({ services }: typeof policy) => [...services.values()].map(({ entry }) => entry)
+    t.strictSame(JSON.parse(JSON.stringify(entries(other))), JSON.parse(JSON.stringify(entries(policy))))
+    const [ours, theirs] = [policy.blueprint.names.belongsTo, other.blueprint.names.belongsTo]
+    ours[0] = 7
+    t.equal(theirs[0], 7, 'what one writes the other reads')
+  }
 })

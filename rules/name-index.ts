@@ -1,0 +1,107 @@
+/**
+ * Name → the number of its longest name, at label boundaries. A look-up reads the name once from the right with a rolling
+ * hash and probes an open-addressed table at each label, so its cost does not depend on how many names there are.
+ * Plain data in shared memory: one thread makes it, all look up in it.
+ */
+import { nameAt, type PackedNames } from './packed.ts'
+import { sharedWords } from './shared.ts'
+
+// `!` on an array element in this file: the index is in range by construction.
+
+export interface NameEntry {
+  /** The place of the name in the packed list; in canonical form (`canonicalHost`). */
+  readonly at: number
+  /** True: the name and all below it; false: the name alone. */
+  readonly below: boolean
+}
+
+const DOT = 46
+/** FNV-1a, over the bytes from the right. */
+const HASH_START = 0x811c9dc5
+const HASH_PRIME = 0x01000193
+/** Spreads the hash over its upper bits, which choose the slot (Knuth's multiplicative hashing). */
+const SPREAD = 0x9e3779b1
+
+// A slot is four words, so that a probe touches one cache line.
+const HASH = 0
+/** Where the name stands in the packed list's `bytes`. */
+const NAME = 1
+/** The owner of the name alone: its place in the packed list plus 1; 0 = none. */
+const EXACT = 2
+/** The owner of the name and all below it; 0 = none. A slot without either is free. */
+const BELOW = 3
+const SLOT_WORDS = 4
+
+/** Made by `buildNameIndex`. */
+export interface NameIndex {
+  /** 2^(32 - shift) slots, half of them free at least. */
+  readonly slots: Uint32Array
+  readonly bytes: Uint8Array
+  readonly shift: number
+  /** Labels of the entry that has most. */
+  readonly deepest: number
+}
+
+/** The place of the longest entry that covers the canonical name, plus 1; 0: none does. At the name itself, an exact entry comes first. */
+export function ownerOfName(index: NameIndex, name: string): number {
+  const { slots, deepest } = index
+  let found = 0
+  let hash = HASH_START
+  let labels = 1
+  for (let at = name.length - 1; at >= 0; at--) {
+    const code = name.charCodeAt(at)
+    if (code === DOT) {
+      found = slots[find(index, hash, name, at + 1) + BELOW]! || found
+      if (++labels > deepest) return found
+    }
+    hash = Math.imul(hash ^ code, HASH_PRIME)
+  }
+  const slot = find(index, hash, name, 0)
+  return slots[slot + EXACT]! || slots[slot + BELOW]! || found
+}
+
+/** The slot of the name that begins at `start` of `text`: its own, or the free one where it would go. */
+function find({ slots, bytes, shift }: Omit<NameIndex, 'deepest'>, hash: number, text: string, start: number): number {
+  const wanted = hash >>> 0
+  let slot = (Math.imul(hash, SPREAD) >>> shift) * SLOT_WORDS
+  while (slots[slot + EXACT] !== 0 || slots[slot + BELOW] !== 0) {
+    if (slots[slot + HASH] === wanted && isNameAt(bytes, slots[slot + NAME]!, text, start)) return slot
+    slot += SLOT_WORDS
+    if (slot === slots.length) slot = 0
+  }
+  return slot
+}
+
+function isNameAt(bytes: Uint8Array, offset: number, text: string, start: number): boolean {
+  const length = text.length - start
+  if (bytes[offset] !== length) return false
+  for (let at = 0; at < length; at++) {
+    if (bytes[offset + 1 + at] !== text.charCodeAt(start + at)) return false
+  }
+  return true
+}
+
+/** Of two entries with the same name and `below` the later one stands. */
+export function buildNameIndex(names: PackedNames, entries: readonly NameEntry[]): NameIndex {
+  const bits = 33 - Math.clz32(entries.length) // more than twice as many slots as names
+  const slots = sharedWords(2 ** bits * SLOT_WORDS)
+  const { bytes, offsets } = names
+  const shift = 32 - bits
+  let deepest = 0
+  for (const { at, below } of entries) {
+    const name = nameAt(names, at)
+    const hash = hashOf(name)
+    const slot = find({ slots, bytes, shift }, hash, name, 0)
+    slots[slot + HASH] = hash
+    slots[slot + NAME] = offsets[at]!
+    slots[slot + (below ? BELOW : EXACT)] = at + 1
+    deepest = Math.max(deepest, name.split('.').length)
+  }
+  return { slots, bytes, shift, deepest }
+}
+
+function hashOf(name: string): number {
+  let hash = HASH_START
+  for (let at = name.length - 1; at >= 0; at--) hash = Math.imul(hash ^ name.charCodeAt(at), HASH_PRIME)
+  return hash
+}
