@@ -1,6 +1,6 @@
 /**
  * What a decision costs, in nanoseconds, and that it costs no more with many prefixes, names and rules. Each row loads
- * its own policy; the time is the median of several rounds. Run: node bench/decide.ts
+ * its own policy; the time is the median of several rounds. Run: node bench/decide.ts [--json]
  */
 import { createHash } from 'node:crypto'
 import { parsePrefix } from '../rules/address.ts'
@@ -138,4 +138,5 @@ const table = sizes.map((size) => {
   const columns = requests.map((request) => [request.of, Math.round(measure(policy, request))])
   return { ...size, 'load ms': loaded, ...Object.fromEntries(columns) }
 })
-console.table(table)
+if (process.argv.includes('--json')) console.log(JSON.stringify(table))
+else console.table(table)

@@ -1,0 +1,41 @@
+/** Landline in the comparison: as it is deployed, with all that it does by default, and a folder for its records. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import packageJson from '../../package.json' with { type: 'json' }
+import { type Contender, freePort, startProgram } from './contender.ts'
+import { POLICY_ENTRIES, ruleFile } from './policy.ts'
+
+const MAIN = join(import.meta.dirname, '..', '..', 'cli', 'main.ts')
+
+export interface LandlineOptions {
+  /** Prefixes, and as many names. */
+  readonly entries?: number
+  readonly workers?: number
+}
+
+export function landline({ entries = POLICY_ENTRIES, workers = 1 }: LandlineOptions = {}): Contender {
+  return {
+    name: 'Landline',
+    version: `${packageJson.version}, Node.js ${process.versions.node}`,
+    remedy: '',
+    set:
+      'the policy as segments and services of its own beside the built-in catalogue; metrics; ClientHellos judged; ' +
+      'each denial a chained, signed record, synced to the disk before its answer; the operator’s log in a file',
+    denies: true,
+    tunnels: true,
+    async start({ dir, place }) {
+      const port = await freePort()
+      writeFileSync(join(dir, 'rules.yaml'), ruleFile(entries))
+      writeFileSync(
+        join(dir, 'landline.yaml'),
+        `listeners: [{ address: "127.0.0.1:${port}" }]
+admin: { address: "127.0.0.1:0" }
+workers: ${workers}
+origins: { allow: [127.0.0.0/8], connect_ports: ["1-65535"] }
+limits: { tunnels_per_client: 20000 }
+`,
+      )
+      return startProgram({ dir, place, port, command: [process.execPath, MAIN, 'serve'] })
+    },
+  }
+}

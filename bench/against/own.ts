@@ -1,0 +1,109 @@
+/** What Landline is held to beside the comparison: memory, flatness as the rules grow, more workers, a decision alone. */
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { byTurns, type Pace, perCpuSecond, type Running } from './compare.ts'
+import type { Contender } from './contender.ts'
+import type { Field } from './field.ts'
+import { landline } from './landline.ts'
+import { boundTo, type Places, residentBytes } from './machine.ts'
+import type { Finding } from './report.ts'
+import { OTHERS, RATES } from './scenarios.ts'
+import { ratios, type Summary, summarise } from './statistics.ts'
+
+/** Opened first, so that what a process needs once is there already. */
+const FIRST_TUNNELS = 200
+const TUNNELS = 2000
+const SETTLE_MS = 2000
+const MANY = 100_000
+
+/** KiB of resident memory for each of 2,000 tunnels that are open and silent; each contender freshly started. */
+export async function memory(
+  field: Field,
+  contenders: readonly Contender[],
+  { say }: Pace,
+): Promise<readonly Finding[]> {
+  const found: { readonly name: string; readonly kibibytes: number }[] = []
+  for (const contender of contenders.filter(({ tunnels }) => tunnels)) {
+    say(`${OTHERS.memory.title}: ${contender.name}`)
+    const started = await field.start(contender)
+    const hold = async (tunnels: number) => {
+      const { count } = await field.run(started, { kind: 'hold', tunnels }, 0)
+      await wait(SETTLE_MS)
+      return { count, bytes: residentBytes(started.pid) }
+    }
+    const before = await hold(FIRST_TUNNELS)
+    const after = await hold(TUNNELS)
+    await field.run(started, { kind: 'release' }, 0)
+    await field.stop(started)
+    // Some take fewer at once: what it holds counts.
+    if (after.count > TUNNELS / 10)
+      found.push({ name: contender.name, kibibytes: (after.bytes - before.bytes) / 1024 / after.count })
+  }
+  const [ours, ...theirs] = found
+  if (ours === undefined) return []
+  const remark = theirs.map(({ name, kibibytes }) => `${name} ${kibibytes.toFixed(1)} KiB`).join(', ')
+  return [finding('memory', '–', summarise([ours.kibibytes]), { unit: 'KiB', isBetter: 'smaller', remark })]
+}
+
+/** CPU for one request with that many prefixes and names, over that with none. */
+export async function flat(field: Field, places: Places, pace: Pace): Promise<readonly Finding[]> {
+  const running = await startBoth(field, [landline({ entries: MANY }), landline({ entries: 0 })], places.proxy)
+  const found: Finding[] = []
+  for (const rate of RATES.filter(({ id }) => ['get100', 'connect', 'denyget'].includes(id))) {
+    const [many, none] = await byTurns(field, { ...rate, title: `${OTHERS.flat.title}: ${rate.title}` }, running, pace)
+    const value = ratios(perCpuSecond(none ?? []), perCpuSecond(many ?? []))
+    found.push(finding('flat', rate.title, value, { unit: '', isBetter: 'smaller', remark: null }))
+  }
+  for (const { started } of running) await field.stop(started)
+  return found
+}
+
+/** Requests a second of two workers over those of one; on a machine too small for that, their CPU for one request. */
+export async function workers(field: Field, places: Places, pace: Pace): Promise<readonly Finding[]> {
+  const running = await startBoth(field, [landline({ workers: 2 }), landline()], places.workers)
+  const found: Finding[] = []
+  for (const rate of RATES.filter(({ id }) => ['get100', 'connect'].includes(id))) {
+    const [two, one] = await byTurns(field, { ...rate, title: `${OTHERS.workers.title}: ${rate.title}` }, running, pace)
+    const value = ratios(perCpuSecond(one ?? []), perCpuSecond(two ?? []))
+    const remark = 'CPU for one request, of two workers over one'
+    found.push(finding('workers', rate.title, value, { unit: '', isBetter: 'smaller', remark }))
+  }
+  for (const { started } of running) await field.stop(started)
+  return found
+}
+
+/** The slowest of the decisions of `bench/decide.ts`, with the most entries, in microseconds. */
+export function decision(places: Places): readonly Finding[] {
+  const program = join(import.meta.dirname, '..', 'decide.ts')
+  const [file, ...args] = boundTo(places.proxy, [process.execPath, program, '--json'])
+  const { stdout, status } = spawnSync(file, args, { encoding: 'utf8', maxBuffer: 2 ** 20 })
+  if (status !== 0) throw new Error('bench/decide.ts has failed')
+  const rows = JSON.parse(stdout) as readonly Readonly<Record<string, number>>[] // as it prints them
+  const largest = rows.filter(({ names }) => names === MANY)
+  const times = largest.flatMap(({ prefixes: _, names: __, rules: ___, 'load ms': ____, ...kinds }) =>
+    Object.values(kinds),
+  )
+  const value = summarise([Math.max(...times) / 1000])
+  return [finding('decision', '–', value, { unit: 'µs', isBetter: 'smaller', remark: 'the slowest kind of request' })]
+}
+
+async function startBoth(
+  field: Field,
+  contenders: readonly Contender[],
+  place: string | null,
+): Promise<readonly Running[]> {
+  const running: Running[] = []
+  for (const contender of contenders) running.push({ contender, started: await field.start(contender, place) })
+  return running
+}
+
+function finding(
+  scenario: keyof typeof OTHERS,
+  against: string,
+  value: Summary,
+  rest: Pick<Finding, 'unit' | 'isBetter' | 'remark'>,
+): Finding {
+  const { title, bound, goal } = OTHERS[scenario]
+  return { scenario, measure: title, against, value, bound, goal, ...rest }
+}
