@@ -2,7 +2,7 @@
  * Event → one line of the audit log (contract, section 4; field names are ECS, our own stand under `landline`).
  * The text is assembled by hand, named field by named field: nothing of an event gets in that is not listed here.
  */
-import type { SystemAction, SystemEvent, TrafficAction, TrafficEvent } from '../rules/events.ts'
+import type { Rejudged, SystemAction, SystemEvent, TrafficAction, TrafficEvent } from '../rules/events.ts'
 import type { Match, Texts, Verdict } from '../rules/model.ts'
 import { quote, quoteOrNull } from './text.ts'
 
@@ -116,7 +116,7 @@ function trafficTail(event: TrafficEvent, observer: string, repeat: RepeatEvent 
     `${observer},"landline":{${segment(verdict)},` +
     `"client":{"learnt":"${event.client.learnt}","path":${list(event.client.path, 64)}},"mode":"${verdict.mode}",` +
     `"exception":${quoteOrNull(verdict.exception, NAME)},"evidence":${evidence(verdict.evidence)},` +
-    `"exchange":${quote(event.exchange, 64)},${event.ech ? '"ech":true,' : ''}${repeat === null ? '' : repeated(repeat)}"prev":"`
+    `"exchange":${quote(event.exchange, 64)},${event.ech ? '"ech":true,' : ''}${rejudgedText(event.rejudged ?? null)}${repeat === null ? '' : repeated(repeat)}"prev":"`
   )
 }
 
@@ -159,6 +159,15 @@ function evidence(matches: readonly Match[]): string {
         `{"kind":"${kind}","value":${quote(value, NAME)},"match":${quote(match, NAME)},"service":${quote(service, NAME)}}`,
     )
     .join(',')}]`
+}
+
+function rejudgedText(rejudged: Rejudged | null): string {
+  if (rejudged === null) return ''
+  const { why, action, rule, exception, revision } = rejudged
+  return (
+    `"rejudged":{"why":${quote(why, REASON)},"action":"${action}","rule":${named(rule)},` +
+    `"exception":${quoteOrNull(exception, NAME)},"version":${quote(revision, NAME)}},`
+  )
 }
 
 function repeated({ reference, of, count, firstAt, lastAt }: RepeatEvent): string {

@@ -17,8 +17,10 @@ export interface InForce {
 export interface Plane {
   /** Rejects when a listener cannot be opened; then none is open. Resolves with where they listen. */
   listen(): Promise<readonly AddressInfo[]>
-  /** Resolves when every new exchange is judged by these. Those under way keep theirs. */
+  /** Resolves when every new exchange is judged by these. Those under way keep theirs; open tunnels are judged again. */
   use(rules: InForce): Promise<void>
+  /** Judges open tunnels again: a time that the rules name has come. */
+  rejudge(why: string): Promise<void>
   /** Takes no new work; resolves when every connection is gone. */
   drain(): Promise<void>
   /** Connections that are open now. */
@@ -42,7 +44,9 @@ export function createLocalPlane({ rules, tallied, ...options }: PlaneOptions): 
     listen: () => proxy.listen(),
     async use(next) {
       inForce = next
+      void proxy.rejudge('the rules were changed')
     },
+    rejudge: (why) => proxy.rejudge(why),
     drain: () => proxy.drain(),
     get connections() {
       return proxy.connections

@@ -15,7 +15,6 @@ import { openAdminPort } from './admin-port.ts'
 import { apiRoutes } from './api-routes.ts'
 import { type Signing, signingOf } from './audit-signing.ts'
 import { type ConfigFlags, formatConfigProblem, loadConfig } from './config.ts'
-import { watchExpiry } from './expiry.ts'
 import { archive, type First, firstPolicy, labelMetrics, ruleFileOf, StartError } from './first-policy.ts'
 import { EXIT, type ExitCode, type Io } from './io.ts'
 import { Keeper } from './keeper.ts'
@@ -24,6 +23,7 @@ import { judgeFor, samplesOf } from './own-pages.ts'
 import { createLocalPlane, type Plane } from './plane.ts'
 import type { ServerConfig } from './settings.ts'
 import { unsupported } from './supported.ts'
+import { TimeWatch } from './time-watch.ts'
 import { untilDone } from './until-done.ts'
 import { openAuditOf, openTalliesOf, pacProxies, proxyOptionsOf, readiness } from './wiring.ts'
 
@@ -125,7 +125,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
   try {
     const adminPort = await admin.listen()
     const listeners = await plane.listen()
-    quiet = listenForChanges(keeper, parts)
+    quiet = listenForChanges(keeper, plane, parts)
     const { name, revision, mode } = keeper.policy
     const at = listeners.map(({ address, port }) =>
       address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
@@ -216,15 +216,22 @@ function archiveFirst({ first, audit, log }: Parts, keeper: Keeper): Promise<() 
   return untilDone('archiving the rules', work, log)
 }
 
-/** Reload by signal or by a changed file, exceptions that end: until the function that it returns is called. */
-function listenForChanges(keeper: Keeper, { audit, now }: Parts): () => void {
+/** Reload by signal or by a changed file, and what the clock brings: until the function that it returns is called. */
+function listenForChanges(keeper: Keeper, plane: Plane, { audit, log, now }: Parts): () => void {
   const reload = () => void keeper.reload('SIGHUP')
   process.on('SIGHUP', reload)
   keeper.watch()
-  const stopExpiry = watchExpiry({ policy: () => keeper.policy, now, record: (event) => audit.record(event) })
+  const time = new TimeWatch({
+    policy: () => keeper.policy,
+    now,
+    record: (event) => audit.record(event),
+    turned: () => void plane.rejudge('a time that the rules name has come'),
+    log,
+  })
+  time.start()
   return () => {
     process.off('SIGHUP', reload)
-    stopExpiry()
+    time.stop()
   }
 }
 

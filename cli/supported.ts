@@ -10,7 +10,6 @@ export function unsupported(config: ServerConfig): readonly string[] {
     [config.workers !== 1, 'workers', 'leave it at 1; more cores are used by more instances behind a balancer'],
     [config.shadow !== null, 'shadow', 'leave it out; compare two rule files with "landline diff"'],
     [config.audit.privacy !== 'plain', 'audit.privacy', 'leave it at plain; records hold client addresses as they are'],
-    [config.existingTunnels !== 'keep', 'existing_tunnels', 'leave it at keep; a reload does not touch open tunnels'],
   ]
   return asked.filter(([isAsked]) => isAsked).map(([, setting, remedy]) => `${setting}: not in this version; ${remedy}`)
 }

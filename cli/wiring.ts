@@ -84,9 +84,10 @@ export function proxyOptionsOf({
   origins,
   parents,
   audit,
+  existingTunnels,
 }: ServerConfig): Pick<
   ProxyOptions,
-  'name' | 'ownHost' | 'listeners' | 'limits' | 'origins' | 'parents' | 'resolveDenied'
+  'name' | 'ownHost' | 'listeners' | 'limits' | 'origins' | 'parents' | 'existingTunnels' | 'resolveDenied'
 > {
   return {
     name,
@@ -101,6 +102,7 @@ export function proxyOptionsOf({
     limits,
     origins,
     parents: parents.map(({ url }) => url),
+    existingTunnels,
     resolveDenied: audit.resolveDenied,
   }
 }

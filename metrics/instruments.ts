@@ -55,6 +55,11 @@ export function createInstruments(registry: Registry<OpenMetricsContentType>) {
     tunnelsLimit: gauge('tunnels_limit', 'How many tunnels may be open at once.'),
     tunnelSeconds: histogram('tunnel_seconds', 'How long tunnels were open.', BUCKETS.tunnel),
     tunnelBytes: counter('tunnel_bytes_total', 'Bytes relayed in tunnels; sent is towards the origin.', 'direction'),
+    tunnelsRejudged: counter(
+      'tunnels_rejudged_total',
+      'Open tunnels that changed rules no longer let through, by what became of them.',
+      'fate',
+    ),
     suspects: counter(
       'client_address_suspect_total',
       'Connections whose client address is probably not that of the client.',

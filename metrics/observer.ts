@@ -1,5 +1,13 @@
 /** What the data plane tells, counted as it goes. Never throws: a request must not end because it could not be counted. */
-import { ERROR_TYPES, EXCHANGE_KINDS, LIMITS, type Observer, OUTCOMES, SUSPECT_REASONS } from '../rules/events.ts'
+import {
+  ERROR_TYPES,
+  EXCHANGE_KINDS,
+  LIMITS,
+  type Observer,
+  OUTCOMES,
+  REJUDGED_FATES,
+  SUSPECT_REASONS,
+} from '../rules/events.ts'
 import type { Decisions } from './decisions.ts'
 import type { Instruments } from './instruments.ts'
 import { bindEach, OTHER, observe, started } from './series.ts'
@@ -15,6 +23,7 @@ export function createObserver(instruments: Instruments, decisions: Decisions): 
   const errors = bindEach([...ERROR_TYPES, OTHER], (error) => started(instruments.errors.labels(error)))
   const limits = bindEach([...LIMITS, OTHER], (limit) => started(instruments.limits.labels(limit)))
   const suspects = bindEach([...SUSPECT_REASONS, OTHER], (reason) => started(instruments.suspects.labels(reason)))
+  const rejudged = bindEach(REJUDGED_FATES, (fate) => started(instruments.tunnelsRejudged.labels(fate)))
   const bytes = bindEach(DIRECTIONS, (direction) => started(instruments.tunnelBytes.labels(direction)))
   const setups = bindEach(EXCHANGE_KINDS, (kind) => startedHistogram(instruments.requestSetup, { kind }))
   const deciding = bindEach(EXCHANGE_KINDS, (kind) => startedHistogram(instruments.decision, { kind }))
@@ -40,6 +49,7 @@ export function createObserver(instruments: Instruments, decisions: Decisions): 
       if (count > 0) bytes(direction)?.inc(count)
     },
     limitReached: (limit) => limits(limit)?.inc(),
+    tunnelsRejudged: (fate, count) => rejudged(fate)?.inc(count),
     clientSuspect: (reason) => suspects(reason)?.inc(),
   }
 }

@@ -72,21 +72,27 @@ export async function relay(
   client: Wire,
   origin: Wire,
   exchange: Exchange,
-  { options, tunnels }: Context,
+  { options, tunnels, rejudge }: Context,
   judgeOpening: boolean,
 ): Promise<void> {
   const tunnel = new Tunnel(client, origin, options.limits.idleMs)
   tunnels.open.add(tunnel)
   options.observer.tunnelOpened()
-  tunnel.receive()
+  exchange.relays = true
   try {
-    tunnel.send(judgeOpening ? await judgedOpening(client, exchange, options.limits.helloMs) : null)
+    await rejudge.late(exchange)
+    tunnel.receive()
+    const held = judgeOpening ? await judgedOpening(client, exchange, options.limits.helloMs) : null
+    await rejudge.late(exchange)
+    tunnel.send(exchange.severed ? null : held)
     exchange.conclude()
     await tunnel.done
   } catch (error) {
-    if (tunnel.over) return // it ended before its opening was whole
-    tunnel.close()
-    throw error
+    // Over: it ended before its opening was whole.
+    if (!tunnel.over) {
+      tunnel.close()
+      throw error
+    }
   } finally {
     tunnels.open.delete(tunnel)
     options.observer.tunnelClosed((performance.now() - tunnel.startedAt) / 1000)
@@ -94,6 +100,7 @@ export async function relay(
     if (tunnel.timedOut) options.observer.limitReached('idle_ms')
     exchange.recordEnd(tunnel.sentBytes, tunnel.receivedBytes)
   }
+  if (exchange.severed) throw new ProxyError('ERR_SEVERED')
 }
 
 /** The client's first bytes, once the verdict with what they say lets them pass. */

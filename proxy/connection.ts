@@ -20,6 +20,8 @@ type State = 'waiting' | 'serving' | 'ending'
 
 export class Connection {
   readonly wire: Wire
+  /** The one that is under way. */
+  exchange: Exchange | null = null
   #sources: SourceReader
   /** Who is on the connection; with `forwarded`, each request tells anew. */
   #source: Source | null
@@ -77,12 +79,15 @@ export class Connection {
     const { options } = this.#context
     const source = this.#sources.ofRequest(connected, head)
     const exchange = new Exchange(kindOf(head, options.ownHost), head.method, source, options)
+    exchange.onCut = () => this.wire.destroy(new ProxyError('ERR_SEVERED'))
+    this.exchange = exchange
     try {
       return await this.#answer(head, exchange)
     } catch (error) {
       this.#fail(failureOf(error), head, exchange)
       return false
     } finally {
+      this.exchange = null
       exchange.close()
     }
   }

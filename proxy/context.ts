@@ -4,6 +4,7 @@ import type { Guard } from './guard.ts'
 import type { ProxyOptions } from './options.ts'
 import type { OwnPages } from './own.ts'
 import type { Pool } from './pool.ts'
+import type { Rejudge } from './rejudge.ts'
 import type { Resolver } from './resolve.ts'
 import type { Suspects } from './suspect.ts'
 import type { Tunnel } from './tunnel.ts'
@@ -15,6 +16,7 @@ export interface Context {
   readonly resolver: Resolver
   readonly suspects: Suspects
   readonly tunnels: Tunnels
+  readonly rejudge: Rejudge
   readonly ownPages: OwnPages
   /** True once the proxy drains: connections close after the answer that is under way. */
   readonly draining: () => boolean

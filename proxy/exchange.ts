@@ -4,7 +4,7 @@
  */
 
 import { decide, isStricter } from '../rules/decide.ts'
-import type { ErrorType, ExchangeKind, Outcome, TrafficAction } from '../rules/events.ts'
+import type { ErrorType, ExchangeKind, Outcome, TrafficAction, TrafficEvent } from '../rules/events.ts'
 import type { Address, Evidence, Verdict } from '../rules/model.ts'
 import type { Policy } from '../rules/policy.ts'
 import { ProxyError } from './failures.ts'
@@ -14,6 +14,12 @@ import type { Source } from './source.ts'
 /** Verdicts that stand on the record before anything is let through or answered. */
 const RECORDED: ReadonlySet<string> = new Set(['block', 'would-block', 'log', 'except', 'refuse'])
 
+/** A verdict that stands on the record, and the rules that it is of. */
+interface Recorded {
+  readonly verdict: Verdict
+  readonly policy: Policy
+}
+
 export class Exchange {
   readonly kind: ExchangeKind
   readonly policy: Policy
@@ -22,19 +28,27 @@ export class Exchange {
   reference: string | null = null
   /** The tunnel's ClientHello hides another name. */
   ech = false
+  /** Its answer is a tunnel. */
+  relays = false
+  /** Rules that changed while it was open have ended it, or are about to. */
+  severed = false
+  /** How it is ended from outside. */
+  onCut: () => void = () => {}
   outcome: Outcome = 'ok'
   error: ErrorType | null = null
   #evidence: Evidence
   #method: string
   readonly source: Source
   #options: ProxyOptions
-  #recorded: Verdict | null = null
+  #recorded: Recorded | null = null
   #refused = false
   #bare = false
-  #startedAt = performance.now()
+  /** By `performance.now()`. */
+  readonly startedAt = performance.now()
   #answeredAt: number | null = null
   #decisionMs = 0
   #concluded = false
+  #isClosed = false
   #id: string | null = null
 
   constructor(kind: ExchangeKind, method: string, source: Source, options: ProxyOptions) {
@@ -80,10 +94,10 @@ export class Exchange {
   async settle(): Promise<void> {
     const verdict = this.verdict
     if (verdict === null) throw new Error('settle before judge')
-    if (!RECORDED.has(verdict.action) || isRecordedAs(this.#recorded, verdict)) return
+    if (!RECORDED.has(verdict.action) || isRecordedAs(this.#recorded?.verdict ?? null, verdict)) return
     // `decide` names its actions as the record does; `allow` was left out above.
     await this.#record(verdict.action as TrafficAction, verdict, null)
-    this.#recorded = verdict
+    this.#recorded = { verdict, policy: this.policy }
   }
 
   /** A refusal by the guard or the port list: recorded, with the destination only where it is conferencing. */
@@ -97,15 +111,43 @@ export class Exchange {
     const verdict = this.verdict
     if (verdict === null) return
     await this.#record('sever', verdict, because)
-    this.#recorded = verdict
+    this.#recorded = { verdict, policy: this.policy }
+  }
+
+  /**
+   * All that is known, judged anew by these rules and as of now. Null: it may go on; else the verdict that denies it. What
+   * this exchange was let through by stays its own verdict.
+   */
+  rejudge(policy: Policy): Verdict | null {
+    if (this.verdict === null || this.kind === 'own' || this.severed || this.#isClosed) return null
+    const verdict = decide(policy, { ...this.#evidence, at: this.#options.now() })
+    return letsThrough(verdict) ? null : verdict
+  }
+
+  /** These rules end what others had let through. Throws ERR_RECORD when that cannot be recorded. */
+  async recordRejudged(verdict: Verdict, policy: Policy, why: string): Promise<void> {
+    const { action, rule, exception } = this.verdict ?? verdict
+    const rejudged = { why, action, rule, exception, revision: this.policy.revision }
+    this.severed = true
+    // Before the wait: what it carried belongs on the record too, whenever it ends.
+    this.#recorded = { verdict, policy }
+    const because = verdict.reason === null ? why : null
+    await this.#submit({ ...this.#event('sever', verdict, because, policy), rejudged })
+  }
+
+  /** End it now; what it still has under way is lost. */
+  cut(): void {
+    this.severed = true
+    if (!this.#isClosed) this.onCut()
   }
 
   /** What a recorded tunnel carried. Not waited for by anyone; a failure is the recorder's to report. */
   recordEnd(sentBytes: number, receivedBytes: number): void {
     if (this.#recorded === null) return
-    const milliseconds = performance.now() - this.#startedAt
+    const milliseconds = performance.now() - this.startedAt
+    const { verdict, policy } = this.#recorded
     this.#options.recorder
-      .record({ ...this.#event('end', this.#recorded, null), carried: { sentBytes, receivedBytes, milliseconds } })
+      .record({ ...this.#event('end', verdict, null, policy), carried: { sentBytes, receivedBytes, milliseconds } })
       .catch(() => {})
   }
 
@@ -144,6 +186,7 @@ export class Exchange {
   /** Once, at the end, whatever happened. */
   close(): void {
     this.conclude()
+    this.#isClosed = true
     this.#options.observer.ended({
       kind: this.kind,
       outcome: this.outcome,
@@ -152,20 +195,24 @@ export class Exchange {
       refused: this.#refused,
       bareAddress: this.#bare,
       reference: this.reference,
-      setupSeconds: this.#answeredAt === null ? null : (this.#answeredAt - this.#startedAt) / 1000,
+      setupSeconds: this.#answeredAt === null ? null : (this.#answeredAt - this.startedAt) / 1000,
       decisionSeconds: this.verdict === null ? null : this.#decisionMs / 1000,
     })
   }
 
-  async #record(action: TrafficAction, verdict: Verdict, because: string | null): Promise<void> {
+  #record(action: TrafficAction, verdict: Verdict, because: string | null): Promise<void> {
+    return this.#submit(this.#event(action, verdict, because, this.policy))
+  }
+
+  async #submit(event: TrafficEvent): Promise<void> {
     try {
-      this.reference = await this.#options.recorder.record(this.#event(action, verdict, because))
+      this.reference = await this.#options.recorder.record(event)
     } catch (cause) {
       throw new ProxyError('ERR_RECORD', { cause })
     }
   }
 
-  #event(action: TrafficAction, verdict: Verdict, because: string | null) {
+  #event(action: TrafficAction, verdict: Verdict, because: string | null, policy: Policy): TrafficEvent {
     const { host, address, port } = this.#evidence
     const hidden = verdict.service === 'none' && (action === 'refuse' || verdict.rule !== 'ip_literals')
     return {
@@ -176,7 +223,7 @@ export class Exchange {
       destination: hidden ? null : { domain: host, ip: textOf(address), port },
       method: this.#method,
       verdict,
-      policy: { name: this.policy.name, revision: this.policy.revision },
+      policy: { name: policy.name, revision: policy.revision },
       ech: this.ech,
       because,
       carried: null,

@@ -55,6 +55,8 @@ export interface ProxyOptions {
   }
   /** The next proxies, tried in order; empty: every request goes straight to its origin. */
   readonly parents: readonly ParentProxy[]
+  /** What becomes of open tunnels that changed rules no longer let through. */
+  readonly existingTunnels: 'keep' | 'drain' | 'cut'
   /** Resolve a refused name for the record; never connect. */
   readonly resolveDenied: boolean
   /** The policy in force. An exchange asks once and keeps what it was given. */

@@ -11,6 +11,7 @@ import { linger } from './linger.ts'
 import type { ListenerOptions, ProxyOptions } from './options.ts'
 import { OwnPages } from './own.ts'
 import { Pool } from './pool.ts'
+import { Rejudge } from './rejudge.ts'
 import { createResolver } from './resolve.ts'
 import { createSourceReader, type Source, type SourceReader } from './source.ts'
 import { Suspects } from './suspect.ts'
@@ -26,6 +27,8 @@ const FULL =
 export interface Proxy {
   /** Rejects when a listener cannot be opened; then none is open. Resolves with where they listen. */
   listen(): Promise<readonly AddressInfo[]>
+  /** Judges open tunnels again, as the rules or the time have changed. Resolves when all are; never rejects. */
+  rejudge(why: string): Promise<void>
   /** Resolves when every connection is gone. */
   drain(): Promise<void>
   /** Connections that are open now. */
@@ -55,6 +58,7 @@ class ProxyServer implements Proxy {
       pool: new Pool(),
       resolver: createResolver({ dnsMs: limits.dnsMs, observer, lookup }),
       tunnels: new Tunnels(),
+      rejudge: new Rejudge(options, () => this.#ongoing()),
       ownPages: new OwnPages(options),
       suspects: new Suspects(options),
       draining: () => this.#drain !== null,
@@ -63,6 +67,14 @@ class ProxyServer implements Proxy {
 
   get connections(): number {
     return this.#connections.size
+  }
+
+  rejudge(why: string): Promise<void> {
+    return this.#context.rejudge.all(why)
+  }
+
+  *#ongoing() {
+    for (const { exchange } of this.#connections) if (exchange !== null) yield exchange
   }
 
   async listen(): Promise<readonly AddressInfo[]> {
@@ -100,6 +112,7 @@ class ProxyServer implements Proxy {
     if (this.#connections.size > 0) await gone
     clearTimeout(timer)
     clearInterval(this.#sampler)
+    this.#context.rejudge.stop()
     this.#context.tunnels.sample(this.#options.observer)
   }
 

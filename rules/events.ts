@@ -2,7 +2,7 @@
  * What one folder tells another about a request's life: the ends of an exchange, and the events that auditors read.
  * Types and closed sets only. `proxy/` produces these; `audit/` records them, `metrics/` counts them.
  */
-import type { Verdict } from './model.ts'
+import type { Verdict, VerdictAction } from './model.ts'
 
 export const EXCHANGE_KINDS = ['connect', 'http', 'upgrade', 'own'] as const
 export type ExchangeKind = (typeof EXCHANGE_KINDS)[number]
@@ -109,6 +109,10 @@ export const SUSPECT_REASONS = [
 ] as const
 export type SuspectReason = (typeof SUSPECT_REASONS)[number]
 
+/** What becomes of what is open and no longer let through: `drained` is given time, and may be cut after it. */
+export const REJUDGED_FATES = ['kept', 'drained', 'cut'] as const
+export type RejudgedFate = (typeof REJUDGED_FATES)[number]
+
 /** What `proxy/` reports as it goes. `metrics/` implements it. */
 export interface Observer {
   ended(end: ExchangeEnd): void
@@ -119,6 +123,8 @@ export interface Observer {
   /** `sent` towards the origin, `received` from it. */
   tunnelBytes(direction: 'sent' | 'received', bytes: number): void
   limitReached(limit: Limit): void
+  /** So many open tunnels are not let through by the rules in force now. */
+  tunnelsRejudged(fate: RejudgedFate, count: number): void
   clientSuspect(reason: SuspectReason): void
 }
 
@@ -143,8 +149,19 @@ export interface TrafficEvent {
   readonly ech: boolean
   /** Why a guard, port list or sever acted, where the rule's own reason does not say it. */
   readonly because: string | null
+  /** Of a `sever` because the rules or the time have changed: what had let it through. */
+  readonly rejudged?: Rejudged | null
   /** Of an `end`: what the tunnel or answer carried. */
   readonly carried: { readonly sentBytes: number; readonly receivedBytes: number; readonly milliseconds: number } | null
+}
+
+/** What an open tunnel was let through by, before `why` cut it. */
+export interface Rejudged {
+  readonly why: string
+  readonly action: VerdictAction
+  readonly rule: string
+  readonly exception: string | null
+  readonly revision: string
 }
 
 export const SYSTEM_ACTIONS = [

@@ -42,6 +42,8 @@ export interface HarnessOptions {
   readonly recording?: (event: TrafficEvent) => Promise<void>
   readonly parents?: ProxyOptions['parents']
   readonly resolveDenied?: boolean
+  readonly existingTunnels?: ProxyOptions['existingTunnels']
+  readonly now?: () => number
 }
 
 export interface Harness {
@@ -51,6 +53,8 @@ export interface Harness {
   readonly ends: ExchangeEnd[]
   readonly allowed: Allowed[]
   readonly limits: string[]
+  /** `2 cut` */
+  readonly fates: string[]
   readonly dials: string[]
   readonly lookups: string[]
   readonly carried: { sent: number; received: number }
@@ -77,10 +81,16 @@ export const LIMITS: Limits = {
 }
 
 export async function startProxy(given: HarnessOptions = {}): Promise<Harness> {
-  const kept = { records: [], ends: [], allowed: [], limits: [], dials: [], lookups: [], errors: [] } as Pick<
-    Harness,
-    'records' | 'ends' | 'allowed' | 'limits' | 'dials' | 'lookups' | 'errors'
-  >
+  const kept = {
+    records: [],
+    ends: [],
+    allowed: [],
+    limits: [],
+    fates: [],
+    dials: [],
+    lookups: [],
+    errors: [],
+  } as Pick<Harness, 'records' | 'ends' | 'allowed' | 'limits' | 'fates' | 'dials' | 'lookups' | 'errors'>
   const carried = { sent: 0, received: 0 }
   const watchers = new Set<() => void>()
   const clients: Client[] = []
@@ -108,6 +118,7 @@ export async function startProxy(given: HarnessOptions = {}): Promise<Harness> {
         carried[direction] += bytes
       },
       limitReached: (limit) => kept.limits.push(limit),
+      tunnelsRejudged: (fate, count) => kept.fates.push(`${count} ${fate}`),
     },
     tally: (allowed) => kept.allowed.push(allowed),
     log: { info: () => {}, warn: () => {}, error: (fields) => kept.errors.push(fields) },
@@ -155,6 +166,7 @@ const QUIET: Observer = {
   tunnelClosed: () => {},
   tunnelBytes: () => {},
   limitReached: () => {},
+  tunnelsRejudged: () => {},
   clientSuspect: () => {},
 }
 
@@ -171,7 +183,8 @@ function fixedOptions(given: HarnessOptions): Omit<ProxyOptions, 'policy' | 'rec
     },
     parents: given.parents ?? [],
     resolveDenied: given.resolveDenied ?? false,
-    now: () => Date.now(),
+    existingTunnels: given.existingTunnels ?? 'keep',
+    now: given.now ?? Date.now,
     newId: () => `exchange-${++ids}`,
     ownPages: { port: 1, token: 'secret' },
     lookup:
