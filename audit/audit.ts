@@ -8,6 +8,7 @@ import { AuditError, errorName } from './error.ts'
 import { type Evidence, type EvidenceOptions, everyUnreferenced, openEvidence } from './evidence.ts'
 import { type Holder, lockFolder } from './lock.ts'
 import type { AuditLog, AuditMeter } from './meter.ts'
+import { openPrivacy, type Privacy, type PrivacyOptions } from './privacy.ts'
 import { createEncoder, type RecordedEvent } from './record.ts'
 import { findEnd, type LogEnd, setAside } from './recover.ts'
 import { Repeats } from './repeats.ts'
@@ -26,6 +27,8 @@ export interface AuditOptions {
   readonly segmentBytes: number
   /** Signs the log; absent: nothing is signed. */
   readonly evidence?: EvidenceOptions
+  /** Pseudonyms in place of clients' addresses; absent: addresses are recorded as they are. */
+  readonly privacy?: PrivacyOptions
   /** The clock, in milliseconds since 1970. */
   readonly now: () => number
   readonly meter: AuditMeter
@@ -92,6 +95,7 @@ interface Parts {
   readonly writer: Writer
   readonly tail: Tail
   readonly evidence: Evidence | null
+  readonly privacy: Privacy | null
 }
 
 async function createWriter(options: AuditOptions, end: LogEnd): Promise<Parts> {
@@ -112,11 +116,12 @@ async function createWriter(options: AuditOptions, end: LogEnd): Promise<Parts> 
           failed: meter.writeFailed,
           onDamage: damaged('The checkpoints in the folder are not those that were written; the next ones follow'),
         })
+  const privacy = options.privacy === undefined ? null : openPrivacy(options.privacy, { dir, now, log })
   const tail = new Tail({ dir, disk, sync, segmentBytes, end, tree: evidence?.tree ?? null, onDamage })
   const writer: Writer = new Writer({
     tail,
     sealer: evidence?.sealer ?? null,
-    encoder: createEncoder(options.observer),
+    encoder: createEncoder(options.observer, privacy?.cloak),
     references: createReferences(end.reference),
     onFailure,
     maxQueued: options.maxQueued ?? MAX_QUEUED,
@@ -127,13 +132,13 @@ async function createWriter(options: AuditOptions, end: LogEnd): Promise<Parts> 
     log,
     onRecord,
   })
-  return { writer, tail, evidence }
+  return { writer, tail, evidence, privacy }
 }
 
 /** How often it is looked whether a checkpoint is due. */
 const TICK_MS = 1000
 
-function createAudit(options: AuditOptions, { writer, tail }: Parts, release: () => void): Audit {
+function createAudit(options: AuditOptions, { writer, tail, privacy }: Parts, release: () => void): Audit {
   const { dir, now, meter, log, disk = realDisk, evidence } = options
   const repeats = new Repeats({
     windowMs: options.repeatSeconds * 1000,
@@ -147,10 +152,13 @@ function createAudit(options: AuditOptions, { writer, tail }: Parts, release: ()
       log('warn', 'audit: free space cannot be measured', { error: errorName(error) })
     })
   }
+  const care = () => privacy?.care((event) => writer.keep(event))
   measure()
+  care()
   const check = setInterval(() => {
     tail.suspect()
     measure()
+    care()
   }, options.checkMs ?? CHECK_MS).unref()
   const stopTicks = evidence === undefined ? null : (evidence.every ?? everyUnreferenced)(TICK_MS, () => writer.tick())
   let closing: Promise<void> | null = null

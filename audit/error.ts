@@ -18,6 +18,8 @@ export const AUDIT_ERRORS = [
   'ERR_AUDIT_UNREADABLE',
   /** The signing key cannot be made, read or used, or lies where it must not. */
   'ERR_AUDIT_KEY',
+  /** The keys of the pseudonyms cannot be made, read or written, or lie where they must not. */
+  'ERR_AUDIT_PRIVACY',
 ] as const
 export type AuditErrorCode = (typeof AUDIT_ERRORS)[number]
 

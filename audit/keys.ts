@@ -5,8 +5,8 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { AuditError, errorName } from './error.ts'
 import { keyName, type SigningKey, verifierKey } from './note.ts'
 
-const KEY_MODE = 0o600
-const KEY_FOLDER_MODE = 0o700
+export const KEY_MODE = 0o600
+export const KEY_FOLDER_MODE = 0o700
 
 export interface LoadedKey {
   readonly key: SigningKey
@@ -23,10 +23,15 @@ export function loadKey(path: string, observer: string, auditDir: string | null)
     throw new AuditError('ERR_AUDIT_KEY', message)
   }
   const made = makeKey(path)
+  return { key: loadPrivateKey(path, observer), made, exposed: (statSync(path).mode & 0o077) !== 0 }
+}
+
+/** A key that is there, under a name of its holder's. Throws ERR_AUDIT_KEY. */
+export function loadPrivateKey(path: string, name: string): SigningKey {
   try {
     const privateKey = createPrivateKey(readFileSync(path))
     if (privateKey.asymmetricKeyType !== 'ed25519') throw new Error(`it is of type ${privateKey.asymmetricKeyType}`)
-    return { key: signingKey(observer, privateKey), made, exposed: (statSync(path).mode & 0o077) !== 0 }
+    return signingKey(name, privateKey)
   } catch (cause) {
     const message = `The signing key ${path} cannot be used: ${errorName(cause)}. It must be an Ed25519 private key in PEM.`
     throw new AuditError('ERR_AUDIT_KEY', message, { cause })
@@ -54,7 +59,8 @@ function signingKey(observer: string, privateKey: KeyObject): SigningKey {
   return { verifier: verifierKey(keyName(observer), privateKey), privateKey }
 }
 
-function isInside(path: string, folder: string): boolean {
+/** Whether the path leads into the folder, through whatever links. */
+export function isInside(path: string, folder: string): boolean {
   const way = relative(realPath(folder), realPath(path))
   return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && resolve(way) !== way)
 }

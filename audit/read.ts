@@ -39,7 +39,13 @@ export interface AuditRecord {
     /** Of an `end`, in nanoseconds. */
     readonly duration?: number
   }
-  readonly source?: { readonly ip: string; readonly port: number | null; readonly bytes?: number }
+  readonly source?: {
+    /** null where a pseudonym stands for it, which is then `address`. */
+    readonly ip: string | null
+    readonly address?: string
+    readonly port: number | null
+    readonly bytes?: number
+  }
   readonly destination?: {
     readonly domain: string | null
     readonly ip: string | null
@@ -58,7 +64,8 @@ export interface AuditRecord {
       readonly source: 'rules'
       readonly shared?: true
     }
-    readonly client?: { readonly learnt: string; readonly path: readonly string[] }
+    /** `sealed`: beside a pseudonym, what it stands for, encrypted (audit/pseudonyms.ts). */
+    readonly client?: { readonly learnt: string; readonly path: readonly string[]; readonly sealed?: string }
     readonly mode?: Mode
     readonly exception?: string | null
     readonly evidence?: readonly Match[]

@@ -4,6 +4,7 @@
  */
 import type { Rejudged, SystemAction, SystemEvent, TrafficAction, TrafficEvent } from '../rules/events.ts'
 import type { Match, Texts, Verdict } from '../rules/model.ts'
+import type { Client } from './pseudonym.ts'
 import { quote, quoteOrNull } from './text.ts'
 
 /** Caps in characters. A host name has at most 253 (RFC 1035 §2.3.4). */
@@ -11,6 +12,8 @@ const NAME = 253
 const REASON = 1024
 const METHOD = 32
 const ITEMS = 64
+/** The longest prefixes that stand beside a pseudonym. */
+const WIDEST_SHOWN = { v4: 24, v6: 64 }
 
 /** Told at the end of a `repeat_seconds` window: how often the denial of `reference` came again. */
 export interface RepeatEvent {
@@ -79,42 +82,70 @@ const SYSTEM: Readonly<Record<SystemAction | OwnEvent['action'], readonly [categ
   purge: ['file', 'deletion'],
   export: ['file', 'access'],
   reveal: ['file', 'access'],
+  'key-destroyed': ['file', 'deletion'],
   'sign-off': ['file', 'info'],
   'login-failed': ['authentication', 'start'],
   checkpoint: ['file', 'info'],
   'key-changed': ['configuration', 'change'],
 }
 
-/** `observer` is the proxy that records: the server file's `name`, the program's version. */
-export function createEncoder(observer: { readonly name: string; readonly version: string }): Encoder {
+/** How a client stands in a record where its address must not. */
+export interface Cloaked {
+  readonly pseudonym: string
+  /** The hops it came through, each by its pseudonym. */
+  readonly path: readonly string[]
+  /** All of it, encrypted. */
+  readonly sealed: string
+}
+
+/** Throws ERR_AUDIT_PRIVACY where there is no key: what cannot be cloaked is not written. */
+export type Cloak = (client: Client, at: number) => Cloaked
+
+/**
+ * `observer` is the proxy that records: the server file's `name`, the program's version. With a `cloak`, no address of a client is
+ * written.
+ */
+export function createEncoder(
+  observer: { readonly name: string; readonly version: string },
+  cloak: Cloak | null = null,
+): Encoder {
   const seen = `"observer":{"type":"proxy","name":${quote(observer.name, NAME)},"version":${quote(observer.version, 64)}}`
+  const cloaked = ({ source: { ip, port }, client: { path } }: TrafficEvent, at: number) =>
+    cloak === null ? null : cloak({ ip, port, path }, at)
   return {
     encode(event, id, at) {
       const time = new Date(at).toISOString()
       const head = `{"@timestamp":"${time}","ecs":{"version":"9.2"},"event":{"id":"${id}","sequence":`
-      if (event.action === 'repeat') return { head, tail: trafficTail(event.of, seen, event) }
-      if ('verdict' in event) return { head, tail: trafficTail(event, seen, null) }
+      if (event.action === 'repeat') return { head, tail: trafficTail(event.of, seen, event, cloaked(event.of, at)) }
+      if ('verdict' in event) return { head, tail: trafficTail(event, seen, null, cloaked(event, at)) }
       return { head, tail: systemTail(event, seen) }
     },
   }
 }
 
-function trafficTail(event: TrafficEvent, observer: string, repeat: RepeatEvent | null): string {
+function trafficTail(
+  event: TrafficEvent,
+  observer: string,
+  repeat: RepeatEvent | null,
+  cloaked: Cloaked | null,
+): string {
   const { source, destination, verdict, policy, carried } = event
   const reason = event.because ?? plainText(verdict.reason)
   const duration = carried === null ? '' : `,"duration":${Math.round(carried.milliseconds * 1e6)}`
-  // The repeated requests came from many ports; the address is what they share.
-  const port = repeat === null ? source.port : null
+  // The repeated requests came from many ports; the address is what they share. A port can tell apart who shares an address.
+  const port = repeat === null && cloaked === null ? source.port : null
   return (
     `${TRAFFIC[repeat === null ? event.action : 'repeat']}${quoteOrNull(reason, REASON)}${duration}},` +
-    `"source":{"ip":${quote(source.ip, 64)},"port":${port}${bytes(carried?.sentBytes)}},` +
+    `"source":{${cloaked === null ? `"ip":${quote(source.ip, 64)}` : `"ip":null,"address":"${cloaked.pseudonym}"`},` +
+    `"port":${port}${bytes(carried?.sentBytes)}},` +
     `"destination":{"domain":${quoteOrNull(destination?.domain ?? null, NAME)},` +
     `"ip":${quoteOrNull(destination?.ip ?? null, 64)},"port":${destination?.port ?? null}${bytes(carried?.receivedBytes)}},` +
     `"http":{"request":{"method":${quoteOrNull(event.method, METHOD)}}},` +
     `"network":{"application":${named(verdict.service)},"transport":"tcp","direction":"outbound"},` +
     `"rule":{"id":${named(verdict.rule)},"ruleset":${quote(policy.name, NAME)},"version":${quote(policy.revision, NAME)}},` +
-    `${observer},"landline":{${segment(verdict)},` +
-    `"client":{"learnt":"${event.client.learnt}","path":${list(event.client.path, 64)}},"mode":"${verdict.mode}",` +
+    `${observer},"landline":{${segment(verdict, cloaked !== null)},` +
+    `"client":{"learnt":"${event.client.learnt}","path":${list((cloaked ?? event.client).path, 64)}` +
+    `${cloaked === null ? '' : `,"sealed":"${cloaked.sealed}"`}},"mode":"${verdict.mode}",` +
     `"exception":${quoteOrNull(verdict.exception, NAME)},"evidence":${evidence(verdict.evidence)},` +
     `"exchange":${quote(event.exchange, 64)},${event.ech ? '"ech":true,' : ''}${rejudgedText(event.rejudged ?? null)}${repeat === null ? '' : repeated(repeat)}"prev":"`
   )
@@ -146,9 +177,16 @@ function factValue(value: SystemEvent['facts'][string]): string {
   return list(value, NAME)
 }
 
-function segment({ segment: { id, medium, shared }, prefix }: Verdict): string {
+function segment({ segment: { id, medium, shared }, prefix: decided }: Verdict, isCloaked: boolean): string {
   const tail = shared ? ',"shared":true' : ''
+  const prefix = isCloaked && decided !== null && isNarrow(decided) ? null : decided
   return `"segment":{"id":${quote(id, NAME)},"medium":"${medium}","prefix":${quoteOrNull(prefix, 64)},"source":"rules"${tail}}`
+}
+
+/** So few addresses that the prefix would tell who it was. */
+function isNarrow(prefix: string): boolean {
+  const length = Number(prefix.slice(prefix.lastIndexOf('/') + 1))
+  return length > (prefix.includes(':') ? WIDEST_SHOWN.v6 : WIDEST_SHOWN.v4)
 }
 
 function evidence(matches: readonly Match[]): string {

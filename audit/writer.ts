@@ -55,7 +55,7 @@ export class Writer {
     return !this.#closed && !this.#stalled && this.#retry === null && (this.#trouble ?? this.#told) === null
   }
 
-  /** Resolves with the record's reference once it is safe. Rejects with AuditError. */
+  /** Resolves with the record's reference once it is safe. Rejects with AuditError; also with `continue`, where it may not be written as it is. */
   submit(event: RecordedEvent): Promise<string> {
     const { onFailure, references, now } = this.#options
     if (this.#closed) return Promise.reject(new AuditError('ERR_AUDIT_CLOSED', 'The audit log is closed.'))
@@ -76,7 +76,14 @@ export class Writer {
 
   /** For records that nobody waits for; they are written as soon as that is possible. */
   keep(event: RecordedEvent): void {
-    this.#enqueue(event, ignore, ignore, true)
+    try {
+      this.#enqueue(event, ignore, ignore, true)
+    } catch (error) {
+      // Without a privacy key there is nothing that could be written.
+      const { log, meter } = this.#options
+      meter.writeFailed()
+      log('error', 'audit: a record is lost', { action: event.action, error: errorName(error) })
+    }
   }
 
   /** Signs what is written where that is due: for times in which no record comes. */

@@ -28,6 +28,7 @@ export function openAuditOf(
     repeatSeconds: audit.repeatSeconds,
     segmentBytes: audit.segmentBytes,
     evidence,
+    ...(audit.privacy === 'plain' ? {} : { privacy: { key: audit.privacyKey, retentionDays: audit.retentionDays } }),
     now,
     meter: {
       recorded: metrics.recorded,

@@ -176,6 +176,7 @@ export const SYSTEM_ACTIONS = [
   'purge',
   'export',
   'reveal',
+  'key-destroyed',
   'sign-off',
   'login-failed',
   'breakglass',

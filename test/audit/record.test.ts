@@ -73,6 +73,7 @@ t.test('each system action has an ECS category and type, its facts, and the revi
     purge: 'file deletion',
     export: 'file access',
     reveal: 'file access',
+    'key-destroyed': 'file deletion',
     'sign-off': 'file info',
     'login-failed': 'authentication start',
     breakglass: 'configuration change',

@@ -1,0 +1,59 @@
+/** What keeps clients' addresses out of the log: the cloak for each record, and the care for the months' keys. */
+import type { SystemEvent } from '../rules/events.ts'
+import { errorName } from './error.ts'
+import type { AuditLog } from './meter.ts'
+import { isExposed, PrivacyKeys, refuseInside } from './privacy-keys.ts'
+import { pseudonymOf, sealClient } from './pseudonym.ts'
+import type { Cloak } from './record.ts'
+
+export interface PrivacyOptions {
+  /** The key file; made where there is none. */
+  readonly key: string
+  /** Keys of months that are past it are destroyed. */
+  readonly retentionDays: number
+}
+
+export interface Privacy {
+  readonly cloak: Cloak
+  /** To be called now and then: makes the next month's key, destroys what is too old, and tells what was destroyed. Never throws. */
+  care(keep: (event: SystemEvent) => void): void
+}
+
+const DAY_MS = 86_400_000
+
+/** Throws ERR_AUDIT_PRIVACY where the keys cannot be had: no record may then be written. */
+export function openPrivacy(
+  { key, retentionDays }: PrivacyOptions,
+  { dir, now, log }: { readonly dir: string; readonly now: () => number; readonly log: AuditLog },
+): Privacy {
+  refuseInside(key, dir)
+  const keys = new PrivacyKeys(key, now())
+  if (isExposed(key)) log('warn', 'audit: others on this machine can read the privacy key: chmod 600', { file: key })
+  let complaint: string | null = null
+  return {
+    cloak({ ip, port, path }, at) {
+      const month = keys.at(at)
+      const hops = path.map((hop) => pseudonymOf(month, hop))
+      return { pseudonym: pseudonymOf(month, ip), path: hops, sealed: sealClient(month, { ip, port, path }) }
+    },
+    care(keep) {
+      try {
+        keys.prepare(now())
+        keys.expire(now() - retentionDays * DAY_MS, now())
+        for (const destroyed of keys.untold()) {
+          keep(destruction(destroyed))
+          keys.told(destroyed.month)
+        }
+        complaint = null
+      } catch (error) {
+        const why = errorName(error)
+        if (why !== complaint) log('error', 'audit: the privacy keys cannot be cared for', { error: why, file: key })
+        complaint = why
+      }
+    },
+  }
+}
+
+function destruction({ month, by, reason }: { month: string; by: string; reason: string }): SystemEvent {
+  return { action: 'key-destroyed', outcome: 'success', reason, policy: null, facts: { month, by } }
+}
