@@ -3,7 +3,7 @@
  * across containers that share the folder and is gone the moment its holder is, also after `kill -9`: it cannot go stale.
  * Node has no call for such a lock but through SQLite; a file with a process id in it means nothing in containers.
  */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -45,6 +45,22 @@ export function lockFolder(dir: string, now: number): FolderLock {
       rmSync(path, { force: true })
       database.close()
     },
+  }
+}
+
+/** Whether a process on this machine writes the folder now; reads, and changes nothing. */
+export function isLive(dir: string): boolean {
+  const path = join(dir, LOCK)
+  if (!existsSync(path)) return false
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(path, { readOnly: true, timeout: 0 })
+    database.exec('SELECT count(*) FROM sqlite_master')
+    return false
+  } catch (cause) {
+    return cause instanceof Error && 'errcode' in cause && cause.errcode === SQLITE_BUSY
+  } finally {
+    database?.close()
   }
 }
 

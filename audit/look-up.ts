@@ -61,7 +61,8 @@ async function linesAround(segments: readonly LogSegment[], sequence: number): P
   return found
 }
 
-async function newestCheckpoint(
+/** Of the folder, with the key that signed it; null where there is none, or it is signed by none of the keys. */
+export async function newestCheckpoint(
   dir: string,
   keys: readonly VerifierKey[],
 ): Promise<{ readonly checkpoint: Checkpoint; readonly key: VerifierKey } | null> {

@@ -22,7 +22,8 @@ export function leafHash(line: Uint8Array): Buffer {
   return sha256(leafScratch.subarray(0, line.length + 1))
 }
 
-function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
+/** SHA-256 over a one byte and the roots of two subtrees that follow each other. */
+export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
   nodeScratch.set(left, 1)
   nodeScratch.set(right, 1 + HASH_BYTES)
   return sha256(nodeScratch)

@@ -12,8 +12,8 @@ export const TAMPERED = [
   'foreign-key',
   'mismatch',
 ] as const
-/** What is not there, or not yet signed. */
-export const INCOMPLETE = ['missing-segment', 'torn', 'unsigned-tail'] as const
+/** What is not there, or not yet signed; of an extract: a file, or a checkpoint to hold it against. */
+export const INCOMPLETE = ['missing-segment', 'torn', 'unsigned-tail', 'missing-file', 'no-checkpoint'] as const
 export type ProblemKind = (typeof TAMPERED)[number] | (typeof INCOMPLETE)[number]
 
 export interface Problem {

@@ -96,7 +96,7 @@ interface Subtree {
 }
 
 /** The complete subtrees of a tree, the largest first. */
-function* subtreesOf({ size, hashes }: Frontier): Generator<Subtree> {
+export function* subtreesOf({ size, hashes }: Frontier): Generator<Subtree> {
   let from = 0
   for (const hash of hashes) {
     let leaves = 1

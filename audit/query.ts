@@ -1,7 +1,8 @@
 /** `landline audit query`: picks records by what they say. A line is parsed only where its bytes promise a match. */
-import type { AuditRecord } from './read.ts'
-import { readSegment } from './read.ts'
-import { listSegments } from './segment.ts'
+import { isPseudonym } from './pseudonym.ts'
+import { type AuditRecord, readSegment } from './read.ts'
+import { clientOf } from './render/rendering.ts'
+import { type LogSegment, listSegments } from './segment.ts'
 import { parseRecord, readStamp } from './stamp.ts'
 
 /** Every condition given must hold; null: not given. */
@@ -16,7 +17,7 @@ export interface Filter {
   readonly action: string | null
   /** What the reference begins with. */
   readonly reference: string | null
-  /** Canonical text of an address. */
+  /** Canonical text of an address, or a pseudonym. */
   readonly source: string | null
 }
 
@@ -26,28 +27,41 @@ export async function* queryLog(
   filter: Filter,
 ): AsyncGenerator<{ readonly matches: readonly string[]; readonly illegible: number }> {
   const segments = await listSegments(dir)
-  const needles = needlesOf(filter)
-  for (const [index, segment] of segments.entries()) {
-    // A record is never newer than the reference of a later one; names tell that to the second.
-    const next = segments[index + 1]
-    if (filter.since !== null && next !== undefined && next.startedAt + 1000 <= filter.since) continue
+  const judge = matcherOf(filter)
+  for (const segment of segments.slice(firstIndexFor(segments, filter))) {
     for await (const lines of readSegment(segment)) {
       let illegible = 0
       const matches: string[] = []
       for (const { bytes, ended } of lines) {
-        if (!ended || !needles.every((needle) => bytes.includes(needle))) continue
-        const stamp = readStamp(bytes)
-        if (stamp !== null && !isWithin(Date.parse(stamp.time), filter)) continue
-        if (stamp !== null && needles.length === 0) {
-          matches.push(bytes.toString())
-          continue
-        }
-        const record = stamp === null ? null : parseRecord(bytes)
-        if (record === null) illegible++
-        else if (fits(record, filter)) matches.push(bytes.toString())
+        const found = ended ? judge(bytes) : 'other'
+        if (found === 'illegible') illegible++
+        if (found === 'match') matches.push(bytes.toString())
       }
       if (matches.length > 0 || illegible > 0) yield { matches, illegible }
     }
+  }
+}
+
+/** The first segment that can hold a record of the filter's time: a record is never newer than the reference of a later one. */
+export function firstIndexFor(segments: readonly LogSegment[], { since }: Filter): number {
+  if (since === null) return 0
+  // Names tell the time to the second.
+  const index = segments.findIndex((_, at) => (segments[at + 1]?.startedAt ?? Number.POSITIVE_INFINITY) + 1000 > since)
+  return Math.max(0, index)
+}
+
+/** Judges lines, without their newline. `illegible`: no record, but it holds what is looked for. */
+export function matcherOf(filter: Filter): (line: Buffer) => 'match' | 'other' | 'illegible' {
+  const needles = needlesOf(filter)
+  return (line) => {
+    if (!needles.every((needle) => line.includes(needle))) return 'other'
+    const stamp = readStamp(line)
+    if (stamp === null) return 'illegible'
+    if (!isWithin(Date.parse(stamp.time), filter)) return 'other'
+    if (needles.length === 0) return 'match'
+    const record = parseRecord(line)
+    if (record === null) return 'illegible'
+    return fits(record, filter) ? 'match' : 'other'
   }
 }
 
@@ -64,7 +78,7 @@ function needlesOf({ segment, medium, service, rule, action, reference, source }
     ...given('"application":', service),
     ...given('"id":', rule),
     ...given('"action":', action),
-    ...given('"ip":', source),
+    ...given(source !== null && isPseudonym(source) ? '"address":' : '"ip":', source),
     ...(reference === null ? [] : [`"event":{"id":"${reference}`]),
   ].map((text) => Buffer.from(text))
 }
@@ -77,40 +91,11 @@ function fits(record: AuditRecord, filter: Filter): boolean {
     isOr(service, record.network?.application) &&
     isOr(rule, record.rule?.id) &&
     isOr(action, record.event.action) &&
-    isOr(source, record.source?.ip) &&
+    isOr(source, clientOf(record)) &&
     (reference === null || record.event.id.startsWith(reference))
   )
 }
 
 function isOr(wanted: string | null, found: string | null | undefined): boolean {
   return wanted === null || wanted === found
-}
-
-/** The columns of a table and of CSV. */
-export const COLUMNS: readonly (readonly [name: string, value: (record: AuditRecord) => string | number | null])[] = [
-  ['time', (record) => record['@timestamp']],
-  ['action', ({ event }) => event.action],
-  ['segment', ({ landline }) => landline.segment?.id ?? null],
-  ['medium', ({ landline }) => landline.segment?.medium ?? null],
-  ['source', ({ source }) => source?.ip ?? null],
-  ['service', ({ network }) => network?.application ?? null],
-  ['destination', ({ destination }) => destination?.domain ?? destination?.ip ?? null],
-  ['port', ({ destination }) => destination?.port ?? null],
-  ['rule', ({ rule }) => rule?.id ?? null],
-  ['reference', ({ event }) => event.id],
-  ['sequence', ({ event }) => event.sequence],
-  ['exception', ({ landline }) => landline.exception ?? null],
-  ['revision', ({ rule }) => rule?.version ?? null],
-  ['reason', ({ event }) => event.reason],
-]
-
-/** One line of CSV (RFC 4180). What a spreadsheet would take for a formula is kept from being one by an apostrophe. */
-export function csvLine(cells: readonly (string | number | null)[]): string {
-  return cells
-    .map((cell) => {
-      const text =
-        cell === null ? '' : typeof cell === 'string' && /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : String(cell)
-      return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-    })
-    .join(',')
 }

@@ -1,10 +1,12 @@
 /** What the audit commands are given to judge by: public keys, and checkpoints that were kept elsewhere. */
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseCheckpoint } from '../audit/checkpoint.ts'
 import { CHECKPOINTS, readCheckpoints } from '../audit/checkpoint-file.ts'
 import { AuditError } from '../audit/error.ts'
 import type { OutsideCheckpoint } from '../audit/heads.ts'
 import { parseVerifierKey, type VerifierKey } from '../audit/note.ts'
+import type { Problem } from '../audit/problems.ts'
 import { isLog } from '../audit/verify.ts'
 import { quoted } from '../rules/address.ts'
 import { UsageError } from './io.ts'
@@ -75,14 +77,37 @@ function readText(file: string): string {
   }
 }
 
+/** The keys that the folder itself names. */
+export async function knownKeys(dir: string): Promise<VerifierKey[]> {
+  const keys: VerifierKey[] = []
+  for await (const entry of readCheckpoints(join(dir, CHECKPOINTS))) if (entry.kind === 'key') keys.push(entry.key)
+  return keys
+}
+
+/** One line for each problem, with its place. */
+export function problemLines(problems: readonly Problem[], count: number): string[] {
+  const found = problems.map(({ kind, file, line, sequence, message }) => {
+    const place = file === null ? '' : `${file}:${line}: `
+    return `${place}${kind}${sequence === null ? '' : ` (record ${sequence})`}: ${message}`
+  })
+  return count > problems.length ? [...found, `… and ${count - problems.length} more problems`] : found
+}
+
+/** What cannot be read at all is a mistake in the call. Throws UsageError. */
+export function unreadable(dir: string): (error: unknown) => never {
+  return (error) => {
+    if (error instanceof AuditError) throw new UsageError(error.message)
+    if (error instanceof Error && 'syscall' in error) throw new UsageError(`${dir}: ${error.message}`)
+    throw error
+  }
+}
+
 /** Runs `use` on a folder that holds a log; what cannot be read at all is a mistake in the call. Throws UsageError. */
 export async function withLog<T>(dir: string, use: () => Promise<T>): Promise<T> {
   try {
     if (await isLog(dir)) return await use()
   } catch (error) {
-    if (error instanceof AuditError) throw new UsageError(`${error.message}`)
-    if (error instanceof Error && 'syscall' in error) throw new UsageError(`${dir}: ${error.message}`)
-    throw error
+    unreadable(dir)(error)
   }
   throw new UsageError(
     `${dir}: no audit log there. Name the folder that holds audit-*.jsonl (audit.dir in the server file)`,

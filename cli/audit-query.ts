@@ -1,11 +1,10 @@
 /** `landline audit query DIR`: records by what they say, as a table, JSON or CSV; streams logs of any size. */
-import { COLUMNS, csvLine, type Filter, queryLog } from '../audit/query.ts'
+import { type Filter, queryLog } from '../audit/query.ts'
 import type { AuditRecord } from '../audit/read.ts'
-import { parseAddress } from '../rules/address.ts'
-import { parseInstant } from '../rules/instant.ts'
-import { MEDIA } from '../rules/model.ts'
+import { COLUMNS, csvLine } from '../audit/render/csv.ts'
 import { withLog } from './audit-files.ts'
-import { EXIT, type ExitCode, type Io, UsageError } from './io.ts'
+import { filterOf } from './audit-filter.ts'
+import { EXIT, type ExitCode, type Io } from './io.ts'
 import type { Flags } from './options.ts'
 
 export type AuditQueryFlags = Flags<'audit query'> & { readonly dir: string }
@@ -57,42 +56,4 @@ async function printRows(dir: string, filter: Filter, isCsv: boolean, io: Io): P
 
 function tableLine(cells: readonly (string | number | null)[]): string {
   return cells.map((cell, index) => String(cell ?? '-').padEnd(WIDTHS[index] ?? 0)).join(' ')
-}
-
-function filterOf(flags: AuditQueryFlags, now: number): Filter {
-  const { segment, medium, service, rule, action, ref, source } = flags
-  if (medium !== undefined && !MEDIA.some((known) => known === medium))
-    throw new UsageError(`--medium ${medium} is none of ${MEDIA.join(', ')}`)
-  if (ref !== undefined && !/^[0-9a-f-]{1,36}$/i.test(ref))
-    throw new UsageError(`--ref ${ref} is not the beginning of a reference: hexadecimal digits and hyphens`)
-  return {
-    since: timeOf('since', flags.since, now),
-    until: timeOf('until', flags.until, now),
-    segment: segment ?? null,
-    medium: medium ?? null,
-    service: service ?? null,
-    rule: rule ?? null,
-    action: action ?? null,
-    reference: ref?.toLowerCase() ?? null,
-    source: addressOf(source),
-  }
-}
-
-function addressOf(text: string | undefined): string | null {
-  if (text === undefined) return null
-  const address = parseAddress(text)
-  if (address === null) throw new UsageError(`--source ${text} is no address`)
-  return address.text
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-/** A time, or how long ago: `90m`, `24h`, `7d`. */
-function timeOf(flag: string, text: string | undefined, now: number): number | null {
-  if (text === undefined) return null
-  const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
-  if (count !== undefined) return now - Number(count) * (UNIT_MS[unit] ?? 0)
-  const time = parseInstant(text)
-  if (typeof time === 'string') throw new UsageError(`--${flag}: ${time}`)
-  return time
 }

@@ -2,6 +2,7 @@
 import { type FoundRecord, lookUp } from '../audit/look-up.ts'
 import { formatInclusion } from '../audit/proof.ts'
 import type { AuditRecord } from '../audit/read.ts'
+import { clientOf } from '../audit/render/rendering.ts'
 import { keysOf, withLog } from './audit-files.ts'
 import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
 import { type RuleText, ruleText } from './rule-text.ts'
@@ -75,7 +76,7 @@ function ruleLines({ rule }: AuditRecord, found: RuleText | null): string[] {
 
 function brief(record: AuditRecord): string {
   const { event, source, destination } = record
-  const who = source === undefined ? '' : ` ${source.ip} → ${destination?.domain ?? destination?.ip ?? '-'}`
+  const who = source === undefined ? '' : ` ${clientOf(record)} → ${destination?.domain ?? destination?.ip ?? '-'}`
   return `${record['@timestamp']} #${event.sequence} ${event.action}${who} ${event.id}`
 }
 

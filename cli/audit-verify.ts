@@ -1,6 +1,6 @@
 /** `landline audit verify DIR`: is the log what was signed, and what does that judgement rest on? */
 import { type Verification, verifyLog } from '../audit/verify.ts'
-import { keysOf, outsideCheckpoints, withLog } from './audit-files.ts'
+import { keysOf, outsideCheckpoints, problemLines, withLog } from './audit-files.ts'
 import { EXIT, type ExitCode, type Io, printJson } from './io.ts'
 
 export interface AuditVerifyFlags {
@@ -51,17 +51,11 @@ function report(
   isKeyGiven: boolean,
   outside: number,
 ): string[] {
-  const found = problems.map(({ kind, file, line, sequence, message }) => {
-    const place = file === null ? '' : `${file}:${line}: `
-    return `${place}${kind}${sequence === null ? '' : ` (record ${sequence})`}: ${message}`
-  })
-  const more = problemCount > problems.length ? [`… and ${problemCount - problems.length} more problems`] : []
   const key = basis.key ?? 'nobody: the log has no checkpoint that fits'
   const purged =
     basis.purgedThrough > 0 ? [`  purged: records 1 to ${basis.purgedThrough}, by a record of the log`] : []
   return [
-    ...found,
-    ...more,
+    ...problemLines(problems, problemCount),
     `${result}: ${records} records, ${checkpoints} checkpoints, ${problemCount} problems`,
     `  signed by ${key}${basis.key === null ? '' : basis.keyGiven ? ' (a key that was given)' : ' (by the word of the folder itself)'}`,
     outsideLine(basis.outsideSize, isKeyGiven, outside),

@@ -5,10 +5,16 @@ import { createInterface } from 'node:readline'
 import { AdminError } from './admin-client.ts'
 import { adminHash } from './admin-hash.ts'
 import { adminStatus } from './admin-status.ts'
+import { auditExport } from './audit-export.ts'
+import { auditForget } from './audit-forget.ts'
 import { auditKeygen } from './audit-keygen.ts'
 import { auditQuery } from './audit-query.ts'
+import { unrecorded } from './audit-recording.ts'
+import { auditReveal } from './audit-reveal.ts'
+import { auditRules } from './audit-rules.ts'
 import { auditShow } from './audit-show.ts'
 import { auditVerify } from './audit-verify.ts'
+import { auditVerifyExport } from './audit-verify-export.ts'
 import { check } from './check.ts'
 import { classify } from './classify.ts'
 import { diff } from './diff.ts'
@@ -73,6 +79,18 @@ async function run(line: CommandLine): Promise<ExitCode> {
       const { key = [], json = false } = line.flags
       return auditShow({ dir: first, reference: second, keys: key, json }, io)
     }
+    case 'audit export':
+      return auditExport({ dir: first, ...line.flags }, unrecorded(first), io)
+    case 'audit verify-export': {
+      const { key = [], checkpoint = [], json = false } = line.flags
+      return auditVerifyExport({ dir: first, keys: key, checkpoints: checkpoint, json }, io)
+    }
+    case 'audit rules':
+      return auditRules({ dir: first, ...line.flags }, io)
+    case 'audit reveal':
+      return auditReveal({ dir: first, wanted: second, ...line.flags }, unrecorded(first), io)
+    case 'audit forget':
+      return auditForget({ month: first, ...line.flags }, io)
     case 'audit keygen':
       return auditKeygen({ file: first, name: line.flags.name, json: line.flags.json === true }, io)
     case 'admin hash': {

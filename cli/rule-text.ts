@@ -1,6 +1,7 @@
 /** A rule as it stood in an archived revision: its very lines, and whether the archive still makes that revision. */
-import { readRevision } from '../audit/archive.ts'
+import { type ArchivedRevision, readRevision } from '../audit/archive.ts'
 import { AuditError } from '../audit/error.ts'
+import type { Policy } from '../rules/policy.ts'
 import { compileSources } from './load.ts'
 
 export interface RuleText {
@@ -12,8 +13,16 @@ export interface RuleText {
   readonly isGenuine: boolean
 }
 
-/** null where the revision is not archived, or has no such rule. */
-export async function ruleText(dir: string, revision: string, id: string, now: number): Promise<RuleText | null> {
+export interface ArchivedRules {
+  readonly archived: ArchivedRevision
+  /** What the archived texts make; null where they make no rules. */
+  readonly policy: Policy | null
+  /** Whether that is the revision under whose name they lie there. */
+  readonly isGenuine: boolean
+}
+
+/** null where the revision is not archived, or cannot be read. */
+export async function archivedRules(dir: string, revision: string, now: number): Promise<ArchivedRules | null> {
   const archived = await readRevision(dir, revision).catch((error: unknown) => {
     if (error instanceof AuditError) return null
     throw error
@@ -23,11 +32,17 @@ export async function ruleText(dir: string, revision: string, id: string, now: n
   const sources = { main, files: new Map(Object.entries(files)), catalogue: new Map(Object.entries(catalogue)) }
   // A ceiling of `--monitor` is part of the revision, and not of the files.
   const policies = [false, true].map((monitor) => compileSources(sources, { monitor, now }).policy)
-  const policy = policies.find((made) => made?.revision === revision) ?? policies[0]
-  const place = policy?.file.rules.find((rule) => rule.id === id)?.place
-  const text = place === undefined ? undefined : files[place.file]
-  if (place === undefined || text === undefined) return null
-  return { ...block(text, place.line), file: place.file, isGenuine: policy?.revision === revision }
+  const policy = policies.find((made) => made?.revision === revision) ?? policies[0] ?? null
+  return { archived, policy, isGenuine: policy?.revision === revision }
+}
+
+/** null where the revision is not archived, or has no such rule. */
+export async function ruleText(dir: string, revision: string, id: string, now: number): Promise<RuleText | null> {
+  const found = await archivedRules(dir, revision, now)
+  const place = found?.policy?.file.rules.find((rule) => rule.id === id)?.place
+  const text = place === undefined ? undefined : found?.archived.files[place.file]
+  if (found === null || place === undefined || text === undefined) return null
+  return { ...block(text, place.line), file: place.file, isGenuine: found.isGenuine }
 }
 
 /** The item of a YAML list that begins in this line: up to the next line that is indented no further. */

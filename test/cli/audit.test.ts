@@ -260,7 +260,8 @@ t.test('subcommands on the command line', async (t) => {
   })
   for (const [line, exitCode, first] of [
     ['audit', 3, 'landline audit: no subcommand'],
-    ['audit export DIR', 3, 'landline audit: "export" is no subcommand of this version'],
+    ['audit export DIR', 3, 'landline audit export: --out FOLDER is missing'],
+    ['audit purge DIR', 3, 'landline audit: "purge" is no subcommand of this version'],
     ['audit verfy DIR', 3, 'landline audit: "verfy" is no subcommand of this version; did you mean "verify"?'],
     ['audit --help', 0, 'Usage: landline audit SUBCOMMAND …'],
     ['audit verify --help', 0, 'Usage: landline audit verify DIR [CHECKPOINT…] [FLAGS]'],
