@@ -51,15 +51,15 @@ async function dialTarget(head: RequestHead, exchange: Exchange, context: Contex
 /** Do the work in one of the client's places for tunnels, of which it has so many. */
 export async function withPlace<T>(
   { source, verdict }: Exchange,
-  { options: { limits }, tunnels }: Context,
+  { options: { limits }, occupancy }: Context,
   work: () => Promise<T>,
 ): Promise<T> {
   const limit = verdict?.segment.shared === true ? limits.tunnelsPerSharedClient : limits.tunnelsPerClient
-  if (!tunnels.reserve(source.address.text, limit)) throw new ProxyError('ERR_TUNNEL_LIMIT')
+  if (!occupancy.reserve(source.address.text, limit)) throw new ProxyError('ERR_TUNNEL_LIMIT')
   try {
     return await work()
   } finally {
-    tunnels.leave(source.address.text)
+    occupancy.release(source.address.text)
   }
 }
 

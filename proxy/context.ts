@@ -1,6 +1,7 @@
 /** What all exchanges of one proxy share. */
 import type { Observer } from '../rules/events.ts'
 import type { Guard } from './guard.ts'
+import type { Occupancy } from './occupancy.ts'
 import type { ProxyOptions } from './options.ts'
 import type { OwnPages } from './own.ts'
 import type { Pool } from './pool.ts'
@@ -16,30 +17,16 @@ export interface Context {
   readonly resolver: Resolver
   readonly suspects: Suspects
   readonly tunnels: Tunnels
+  readonly occupancy: Occupancy
   readonly rejudge: Rejudge
   readonly ownPages: OwnPages
   /** True once the proxy drains: connections close after the answer that is under way. */
   readonly draining: () => boolean
 }
 
-/** The open tunnels, counted per client so that one cannot take them all. */
+/** The open tunnels. */
 export class Tunnels {
   readonly open = new Set<Tunnel>()
-  #byClient = new Map<string, number>()
-
-  /** Take a place for a client; false when it has `limit` of them. */
-  reserve(client: string, limit: number): boolean {
-    const count = this.#byClient.get(client) ?? 0
-    if (count >= limit) return false
-    this.#byClient.set(client, count + 1)
-    return true
-  }
-
-  leave(client: string): void {
-    const count = this.#byClient.get(client) ?? 0
-    if (count <= 1) this.#byClient.delete(client)
-    else this.#byClient.set(client, count - 1)
-  }
 
   /** Count what the open tunnels have carried since they were last counted. */
   sample(observer: Pick<Observer, 'tunnelBytes'>): void {

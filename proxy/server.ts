@@ -8,6 +8,7 @@ import { Connection } from './connection.ts'
 import { type Context, Tunnels } from './context.ts'
 import { createGuard } from './guard.ts'
 import { linger } from './linger.ts'
+import { Occupancy } from './occupancy.ts'
 import type { ListenerOptions, ProxyOptions } from './options.ts'
 import { OwnPages } from './own.ts'
 import { Pool } from './pool.ts'
@@ -51,13 +52,14 @@ class ProxyServer implements Proxy {
 
   constructor(options: ProxyOptions) {
     this.#options = options
-    const { limits, observer, lookup } = options
+    const { limits, observer, lookup, shared } = options
     this.#context = {
       options,
       guard: createGuard({ allow: options.origins.allow, own: () => this.#addresses }),
       pool: new Pool(),
       resolver: createResolver({ dnsMs: limits.dnsMs, observer, lookup }),
       tunnels: new Tunnels(),
+      occupancy: new Occupancy(shared?.occupancy ?? null, shared?.thread),
       rejudge: new Rejudge(options, () => this.#ongoing()),
       ownPages: new OwnPages(options),
       suspects: new Suspects(options),
@@ -129,7 +131,7 @@ class ProxyServer implements Proxy {
           : this.#tlsServer(tls, (socket) => accept(socket))
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen({ host, port, backlog: 4096 }, () => {
+      server.listen({ host, port, backlog: 4096, reusePort: this.#options.shared !== undefined }, () => {
         server.off('error', reject)
         resolve()
       })
@@ -143,7 +145,7 @@ class ProxyServer implements Proxy {
     return server
   }
 
-  /** Handshakes are bounded in time and number like connections, and come before them. */
+  /** Handshakes are bounded in time and number like connections, and come before them; in number by each thread for itself. */
   #tlsServer({ cert, key }: NonNullable<ListenerOptions['tls']>, accept: (socket: Socket) => void): Server {
     const { headMs, connections } = this.#options.limits
     const server = createTlsServer({ ...SOCKETS, cert, key, minVersion: 'TLSv1.2', handshakeTimeout: headMs }, accept)
@@ -192,7 +194,7 @@ class ProxyServer implements Proxy {
       return
     }
     const wire = Wire.accepted(socket)
-    if (this.#connections.size >= this.#options.limits.connections) {
+    if (!this.#context.occupancy.enter(this.#options.limits.connections)) {
       this.#turnAway(wire)
       return
     }
@@ -206,6 +208,7 @@ class ProxyServer implements Proxy {
     await connection.serve()
     await closed
     this.#connections.delete(connection)
+    this.#context.occupancy.leave()
     if (this.#connections.size === 0) this.#drained()
   }
 

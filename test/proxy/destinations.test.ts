@@ -6,7 +6,6 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { Tunnels } from '../../proxy/context.ts'
 import { dialFirst } from '../../proxy/dial.ts'
 import { ProxyError } from '../../proxy/failures.ts'
 import { createGuard } from '../../proxy/guard.ts'
@@ -262,14 +261,4 @@ t.test('addresses are dialled in turn until one answers', async (t) => {
     }),
     { code: 'ERR_RECORD' },
   )
-})
-
-t.test('places for tunnels are given back, each once', async (t) => {
-  const tunnels = new Tunnels()
-  t.same(
-    [tunnels.reserve('a', 2), tunnels.reserve('a', 2), tunnels.reserve('a', 2), tunnels.reserve('b', 2)],
-    [true, true, false, true],
-  )
-  tunnels.leave('a')
-  t.same([tunnels.reserve('a', 2), tunnels.reserve('a', 2)], [true, false])
 })

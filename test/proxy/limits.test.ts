@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t from 'tap'
+import { connectionsOf, createSharedOccupancy, Occupancy, vacate } from '../../proxy/occupancy.ts'
 import { answer, answering, type Client, DESK, request, startOrigin, startProxy } from './harness.ts'
 
 const originOf = async (t: { teardown(f: () => void): void }, behave: (socket: Socket, before: number) => void) => {
@@ -284,4 +285,51 @@ t.test('a drain closes what is idle, lets finish what is under way, and cuts the
   const late = proxy.client()
   await late.until(() => late.closed)
   t.equal(late.error, 'ECONNREFUSED')
+})
+
+t.test('places for tunnels are given back, each once', async (t) => {
+  const occupancy = new Occupancy(null)
+  const take = (...clients: readonly string[]) => clients.map((client) => occupancy.reserve(client, 2))
+  t.same(take('a', 'a', 'a', 'b'), [true, true, false, true])
+  occupancy.release('a')
+  t.same(take('a', 'a'), [true, false])
+})
+
+t.test('a limit is one for all threads that serve for a proxy', async (t) => {
+  const shared = createSharedOccupancy(3, 0x5eed)
+  const threads = [0, 1, 2].map((thread) => new Occupancy(shared, thread))
+  const reserve = (client: string, limit: number) => threads.map((thread) => thread.reserve(client, limit))
+  const enter = (limit: number) => threads.map((thread) => thread.enter(limit))
+  t.same(reserve('2001:db8::7', 4), [true, true, true])
+  t.same(reserve('2001:db8::7', 4), [true, false, false], 'wherever the others are')
+  t.same(reserve('2001:db8::8', 4), [true, true, true], 'another client has its own')
+  threads[2]?.release('2001:db8::7')
+  t.same(reserve('2001:db8::7', 4), [true, false, false], 'what one gave back another takes')
+  t.same([enter(4), enter(4)].flat(), [true, true, true, true, false, false])
+  threads[1]?.leave()
+  t.same(enter(4), [true, false, false])
+  t.equal(connectionsOf(shared), 4)
+
+  t.equal(vacate(shared, 0), 3, 'a thread that ended gives back all that it had')
+  t.equal(connectionsOf(shared), 1)
+  threads[0] = new Occupancy(shared, 0)
+  t.same(reserve('2001:db8::7', 4), [true, true, true])
+})
+
+t.test('of ten thousand clients none has less than its limit', async (t) => {
+  const shared = createSharedOccupancy(2, 0x5eed)
+  const threads = [0, 1].map((thread) => new Occupancy(shared, thread))
+  let refused = 0
+  for (let client = 0; client < 10_000; client++)
+    for (const thread of threads)
+      for (let tunnel = 0; tunnel < 2; tunnel++)
+        if (!thread.reserve(`10.${client >> 8}.0.${client & 255}`, 8)) refused++
+  t.equal(refused, 0)
+  for (let client = 0; client < 10_000; client++)
+    for (const thread of threads)
+      for (let tunnel = 0; tunnel < 2; tunnel++) thread.release(`10.${client >> 8}.0.${client & 255}`)
+  t.ok(
+    shared.tunnels.every((counts) => counts.every((count) => count === 0)),
+    'and each place was given back',
+  )
 })
