@@ -176,7 +176,7 @@ t.test('explain --why-not allow names the narrowest change, to read and as JSON'
   t.match(out, /^As the rules stand, it is let through from desks \(wired\)\.$/m)
   const { why_not } = JSON.parse((await said((io) => explain({ ...ask, json: true }, io))).out)
   t.match(why_not, { let_through: false, elsewhere: ['desks'], opens_at: null })
-  t.match(why_not.remedies[1], { action: 'log', also: [{ segment: 'wifi', services: ['zoom'] }] })
+  t.match(why_not.remedies[1], { action: 'except', also: [{ segment: 'wifi', services: ['zoom'] }] })
   const open = await said((io) => explain({ ...ask, from: '10.10.0.7', json: false }, io))
   t.match(open.out, /\nIt is let through already\.$/)
 })
