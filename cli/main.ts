@@ -18,6 +18,7 @@ import { auditVerifyExport } from './audit-verify-export.ts'
 import { check } from './check.ts'
 import { classify } from './classify.ts'
 import { diff } from './diff.ts'
+import { doctor } from './doctor.ts'
 import { explain } from './explain.ts'
 import { EXIT, type ExitCode, type Io, UsageError } from './io.ts'
 import { QUICK_START } from './load.ts'
@@ -26,6 +27,7 @@ import { type CommandLine, parseCommandLine } from './options.ts'
 import { readSecret } from './secret.ts'
 import { serve } from './serve.ts'
 import { test } from './test.ts'
+import { whoami } from './whoami.ts'
 
 const io: Io = {
   print: (line) => void process.stdout.write(`${line}\n`),
@@ -68,6 +70,10 @@ async function run(line: CommandLine): Promise<ExitCode> {
       const { at, catalog, json = false } = line.flags
       return diff({ before: first, after: second, at, catalogue: catalog, json }, io)
     }
+    case 'whoami':
+      return whoami(line.flags, process.env, io)
+    case 'doctor':
+      return doctor(line.flags, process.env, io)
     case 'audit verify': {
       const { key = [], checkpoint = [], json = false } = line.flags
       const files = [...checkpoint, ...positionals.slice(1)]

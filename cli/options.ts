@@ -93,6 +93,29 @@ export const COMMANDS = {
     positionals: ['OLD', 'NEW'],
     flags: { at: AT, catalog: CATALOG, json: JSON_FLAG },
   },
+  whoami: {
+    help: 'what address the running proxy sees, and how it learnt it',
+    positionals: [],
+    flags: {
+      proxy: { type: 'string', value: 'HOST:PORT', help: "the proxy (default: the server file's first listener)" },
+      to: { type: 'string', value: 'TARGET', help: 'and what would be decided for this target' },
+      config: { type: 'string', value: 'FILE', help: 'server file (default: landline.yaml, if there is one)' },
+      json: JSON_FLAG,
+    },
+  },
+  doctor: {
+    help: 'is the set-up sound, and are the addresses that the proxy sees true?',
+    positionals: [],
+    flags: {
+      config: { type: 'string', value: 'FILE', help: 'server file (default: landline.yaml, if there is one)' },
+      rules: { type: 'string', value: 'FILE', help: 'rule file, as for serve' },
+      listen: { type: 'string', value: 'ADDRESS:PORT', help: 'where the running proxy listens, as for serve' },
+      admin: { type: 'string', value: 'ADDRESS:PORT', help: 'its admin port, as for serve' },
+      audit: { type: 'string', value: 'DIR', help: 'folder of the audit records, as for serve' },
+      catalog: CATALOG,
+      json: JSON_FLAG,
+    },
+  },
   ...AUDIT_COMMANDS,
   admin: {
     help: 'passwords for the admin port, and what it says',

@@ -2,16 +2,14 @@
  * Signs that a client's address is not the client's: something between rewrites it, or pretends to. Each is counted, and
  * logged for the operator once in a while; none of them ever makes a client more welcome.
  */
-import { readFileSync } from 'node:fs'
-import { endianness } from 'node:os'
-import { addressFromBytes } from '../rules/address.ts'
 import type { Observer, SuspectReason } from '../rules/events.ts'
 import type { Address } from '../rules/model.ts'
 import { buildPrefixTable, type PrefixTable } from '../rules/prefix-table.ts'
+import { defaultGateways, type RouteTables } from './gateways.ts'
 import type { ListenerOptions, ProxyLog } from './options.ts'
 
 /** What the operator is told of each. */
-const SIGNS: Readonly<Record<SuspectReason, string>> = {
+export const SIGNS: Readonly<Record<SuspectReason, string>> = {
   gateway:
     "clients arrive with the address of this machine's own default gateway: something rewrites their addresses (Docker, MASQUERADE); they count as unknown",
   own_address:
@@ -36,13 +34,6 @@ const WARN_AGAIN_MS = 3_600_000
 const WINDOW = 1024
 /** With n of them, an address of more than 1/2 + 1/n of a window is found for certain. */
 const COUNTERS = 16
-const RTF_GATEWAY = 0x2
-
-/** The texts of Linux's /proc/net/route and /proc/net/ipv6_route; empty where there are none. */
-export interface RouteTables {
-  readonly ipv4: string
-  readonly ipv6: string
-}
 
 export interface SuspectsOptions {
   readonly listeners: readonly Pick<ListenerOptions, 'trusted'>[]
@@ -72,8 +63,7 @@ export class Suspects {
 
   /** Routes change: to be called every few seconds. */
   refresh(): void {
-    const { ipv4, ipv6 } = (this.#options.readRoutes ?? readRoutes)()
-    this.#gateways = new Set([...gatewaysOfIPv4(ipv4), ...gatewaysOfIPv6(ipv6)].map(({ text }) => text))
+    this.#gateways = new Set(defaultGateways(this.#options.readRoutes).map(({ text }) => text))
   }
 
   note(reason: SuspectReason): void {
@@ -113,46 +103,4 @@ export class Suspects {
     this.#counts.clear()
     this.#counted = 0
   }
-}
-
-function readRoutes(): RouteTables {
-  return { ipv4: read('/proc/net/route'), ipv6: read('/proc/net/ipv6_route') }
-}
-
-/** Other systems than Linux have no such file: then nothing is known of gateways. */
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'latin1')
-  } catch {
-    return ''
-  }
-}
-
-/** Lines of interface, destination, gateway, flags, three counts, mask, …; addresses in the byte order of the machine. */
-function gatewaysOfIPv4(table: string): readonly Address[] {
-  return table.split('\n').flatMap((line) => {
-    const [, destination, gateway = '', flags = '', , , , mask] = line.trim().split(/\s+/)
-    if (destination !== '00000000' || mask !== '00000000' || !isGatewayRoute(flags)) return []
-    const bytes = addressBytes(gateway, 4)
-    return bytes === null ? [] : [addressFromBytes(endianness() === 'LE' ? bytes.toReversed() : bytes)]
-  })
-}
-
-/** Lines of destination, its length, source, its length, next hop, three counts, flags, interface. */
-function gatewaysOfIPv6(table: string): readonly Address[] {
-  return table.split('\n').flatMap((line) => {
-    const [, length, , , nextHop = '', , , , flags = ''] = line.trim().split(/\s+/)
-    if (length !== '00' || !isGatewayRoute(flags)) return []
-    const bytes = addressBytes(nextHop, 16)
-    return bytes === null ? [] : [addressFromBytes(bytes)]
-  })
-}
-
-function isGatewayRoute(flags: string): boolean {
-  return (Number.parseInt(flags, 16) & RTF_GATEWAY) !== 0
-}
-
-function addressBytes(hex: string, width: 4 | 16): Uint8Array | null {
-  const bytes = Buffer.from(hex, 'hex')
-  return bytes.length === width && hex.length === 2 * width ? new Uint8Array(bytes) : null
 }
