@@ -80,3 +80,18 @@ export function unsealClient({ month, seal }: MonthKey, sealed: string): Client 
     return null
   }
 }
+
+/**
+ * What is sealed beside a pseudonym. `no key`: its month's is not there (any more); `no fit`: it was sealed by another, or one of the
+ * two was changed since.
+ */
+export function openSealed(
+  keyOf: (month: string) => MonthKey | null,
+  pseudonym: string,
+  sealed: string,
+): Client | 'no key' | 'no fit' {
+  const key = keyOf(PSEUDONYM.exec(pseudonym)?.[1] ?? '')
+  if (key === null) return 'no key'
+  const client = unsealClient(key, sealed)
+  return client === null || pseudonymOf(key, client.ip) !== pseudonym ? 'no fit' : client
+}

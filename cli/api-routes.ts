@@ -1,6 +1,8 @@
 /** The calls of `/api/v1/` and what they act on: one file for each subject, put together here. */
 import type { ApiRoute } from '../admin/api.ts'
 import type { Audit } from '../audit/audit.ts'
+import type { SigningKey } from '../audit/note.ts'
+import { exportRoute, revealRoute } from './api-audit.ts'
 import { statusRoute } from './api-status.ts'
 import type { Keeper } from './keeper.ts'
 import type { Log } from './operator-log.ts'
@@ -11,6 +13,8 @@ export interface ApiParts {
   readonly config: ServerConfig
   readonly keeper: Keeper
   readonly audit: Audit
+  /** Signs the log. */
+  readonly signingKey: SigningKey
   readonly log: Log
   readonly now: () => number
   /** starting, serving or draining */
@@ -18,5 +22,5 @@ export interface ApiParts {
 }
 
 export function apiRoutes(parts: ApiParts): readonly ApiRoute[] {
-  return [statusRoute(parts)]
+  return [statusRoute(parts), exportRoute(parts), revealRoute(parts)]
 }

@@ -1,5 +1,5 @@
 /** The commands of `landline audit`, and what each takes. */
-import { type CommandSpec, JSON_FLAG, KEYS } from './flags.ts'
+import { ADMIN, type CommandSpec, JSON_FLAG, KEYS } from './flags.ts'
 
 /** Which records. */
 const FILTER = {
@@ -16,7 +16,7 @@ const FILTER = {
 /** Who does what goes on record, and why. */
 const ABOUT = {
   reason: { type: 'string', value: 'TEXT', help: 'why; it goes on record' },
-  by: { type: 'string', value: 'NAME', help: 'who' },
+  by: { type: 'string', value: 'NAME', help: 'who; of a running proxy: its user, where nobody else is named' },
 } as const
 
 export const AUDIT_COMMANDS = {
@@ -67,9 +67,10 @@ export const AUDIT_COMMANDS = {
       ...ABOUT,
       checkpoint: { type: 'string', value: 'FILE', help: 'prove against this checkpoint (default: the newest)' },
       key: { type: 'string', value: 'FILE', help: 'private key (PEM) of who exports, to sign the manifest of a copy' },
+      ...ADMIN,
       json: JSON_FLAG,
     },
-    required: ['out', 'reason', 'by'],
+    required: ['out', 'reason'],
   },
   'audit verify-export': {
     help: 'is an extract what was taken out of the log?',
@@ -93,11 +94,16 @@ export const AUDIT_COMMANDS = {
     help: 'the address behind a pseudonym',
     positionals: ['DIR', 'REF|PSEUDONYM'],
     flags: {
-      'privacy-key': { type: 'string', value: 'FILE', help: "the months' keys (audit.privacy_key in the server file)" },
+      'privacy-key': {
+        type: 'string',
+        value: 'FILE',
+        help: "the months' keys, on a copy; a running proxy has its own",
+      },
       ...ABOUT,
+      ...ADMIN,
       json: JSON_FLAG,
     },
-    required: ['privacy-key', 'reason', 'by'],
+    required: ['reason'],
   },
   'audit forget': {
     help: "destroy a month's privacy key: its records become anonymous, and stay in the log",

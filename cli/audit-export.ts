@@ -19,8 +19,9 @@ export type AuditExportFlags = Flags<'audit export'> & { readonly dir: string }
 export async function auditExport(flags: AuditExportFlags, recording: Recording, io: Io): Promise<ExitCode> {
   const { dir, out = '', json = false } = flags
   const format = formatOf(flags.format)
-  const signer = signerOf(flags.key, flags.by ?? '')
-  const about = { by: textOf('by', flags.by), reason: textOf('reason', flags.reason) }
+  const by = textOf('by', flags.by ?? recording.user)
+  const signer = signerOf(flags.key, by)
+  const about = { by, reason: textOf('reason', flags.reason) }
   const filter = filterOf(flags, io.now())
   const extracted = await withLog(dir, async () => {
     const signed = await checkpointOf(dir, flags.checkpoint)

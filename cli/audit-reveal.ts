@@ -1,12 +1,12 @@
 /** `landline audit reveal DIR REF|PSEUDONYM`: the address behind a pseudonym; on record before it is told. */
 import { AuditError } from '../audit/error.ts'
 import { readMonthKey } from '../audit/privacy-keys.ts'
-import { type Client, isPseudonym, pseudonymOf, unsealClient } from '../audit/pseudonym.ts'
+import { type Client, isPseudonym, openSealed } from '../audit/pseudonym.ts'
 import { queryLog } from '../audit/query.ts'
 import type { AuditRecord } from '../audit/read.ts'
 import { withLog } from './audit-files.ts'
 import { ANY } from './audit-filter.ts'
-import { type Recording, textOf } from './audit-recording.ts'
+import { type Recording, type Revealed, textOf } from './audit-recording.ts'
 import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
 import type { Flags } from './options.ts'
 
@@ -14,33 +14,36 @@ export type AuditRevealFlags = Flags<'audit reveal'> & { readonly dir: string; r
 
 const REFERENCE = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
-/** 0: revealed, 1: there is no such record, or what is sealed in it does not fit, 2: the month's key is gone. Throws UsageError; rejects with AdminError. */
+/**
+ * 0: revealed, 1: there is no such record, or what is sealed in it does not fit, 2: the month's key is gone. Throws UsageError;
+ * rejects with AdminError where the proxy does not answer, or says no.
+ */
 export async function auditReveal(flags: AuditRevealFlags, recording: Recording, io: Io): Promise<ExitCode> {
-  const { dir, wanted, json = false } = flags
-  const about = { by: textOf('by', flags.by), reason: textOf('reason', flags.reason) }
+  const { dir, wanted, json = false, 'privacy-key': path } = flags
+  const about = { by: textOf('by', flags.by ?? recording.user), reason: textOf('reason', flags.reason) }
   const record = await withLog(dir, () => find(dir, wanted.toLowerCase()))
   const pseudonym = record?.source?.address
   const sealed = record?.landline.client?.sealed
-  if (record === null) io.complain(`${wanted}: no such record in ${dir}`)
-  else if (pseudonym === undefined || sealed === undefined) io.complain(`${wanted}: its record holds no pseudonym`)
-  if (record === null || pseudonym === undefined || sealed === undefined) return EXIT.wrong
-  const month = pseudonym.slice('client-'.length, 'client-2026-11'.length)
-  const key = keyOf(flags['privacy-key'] ?? '', month)
-  if (key === null) {
-    io.complain(
-      `${wanted}: the key of ${month} is not in that file. Where it was destroyed, nobody can reveal it any more`,
-    )
-    return EXIT.incomplete
-  }
-  const client = unsealClient(key, sealed)
-  if (client === null || pseudonymOf(key, client.ip) !== pseudonym) {
-    io.complain(`${wanted}: not sealed by the key of ${month} in that file, or changed since`)
+  if (record === null || pseudonym === undefined || sealed === undefined) {
+    io.complain(`${wanted}: ${record === null ? `no such record in ${dir}` : 'its record holds no pseudonym'}`)
     return EXIT.wrong
   }
-  const reference = await recording.revealed({ ...about, reference: record.event.id, pseudonym })
-  tell(record, client, reference, json, io)
+  const revealed = { ...about, reference: record.event.id, pseudonym }
+  const told = await open({ ...revealed, sealed }, path, recording)
+  if (typeof told === 'string') {
+    io.complain(`${wanted}: ${REFUSALS[told]}`)
+    return told === 'no key' ? EXIT.incomplete : EXIT.wrong
+  }
+  const reference = told.record
+  if (json) printJson(io, jsonOf(revealed, told.client, reference))
+  else for (const line of report(revealed, told.client, reference)) io.print(line)
   return EXIT.fine
 }
+
+const REFUSALS = {
+  'no key': 'the key of its month is not in that file. Where it was destroyed, nobody can reveal it any more',
+  'no fit': 'not sealed by the key of its month in that file, or changed since',
+} as const
 
 async function find(dir: string, wanted: string): Promise<AuditRecord | null> {
   if (!isPseudonym(wanted) && !REFERENCE.test(wanted))
@@ -53,25 +56,44 @@ async function find(dir: string, wanted: string): Promise<AuditRecord | null> {
   return null
 }
 
-function keyOf(path: string, month: string) {
+interface Told {
+  readonly client: Client
+  readonly record: string | null
+}
+
+/** By the key file that was given, else by the proxy. */
+async function open(
+  about: Revealed & { readonly sealed: string },
+  path: string | undefined,
+  recording: Recording,
+): Promise<Told | keyof typeof REFUSALS> {
+  const { sealed, ...revealed } = about
+  if (path === undefined) {
+    if (recording.opened !== null) return recording.opened(about)
+    throw new UsageError("on a copy --privacy-key FILE is needed: the months' keys")
+  }
+  const client = opened(path, about.pseudonym, sealed)
+  return typeof client === 'string' ? client : { client, record: await recording.revealed(revealed) }
+}
+
+function opened(path: string, pseudonym: string, sealed: string) {
   try {
-    return readMonthKey(path, month)
+    return openSealed((month) => readMonthKey(path, month), pseudonym, sealed)
   } catch (error) {
     if (error instanceof AuditError) throw new UsageError(error.message)
     throw error
   }
 }
 
-function tell({ event, source }: AuditRecord, client: Client, recorded: string | null, json: boolean, io: Io): void {
-  const { ip, port, path } = client
-  if (json) {
-    const record = recorded ?? 'unrecorded'
-    printJson(io, { reference: event.id, pseudonym: source?.address, address: ip, port, path, record })
-    return
-  }
-  io.print(`${source?.address} is ${ip}`)
-  io.print(`  of record ${event.id}: port ${port ?? '-'}${path.length === 0 ? '' : `, by way of ${path.join(', ')}`}`)
-  io.print(
-    `  ${recorded === null ? 'unrecorded: this folder is a copy, no running proxy was told' : `on record as ${recorded}`}`,
-  )
+function jsonOf({ reference, pseudonym }: Revealed, { ip: address, port, path }: Client, record: string | null) {
+  return { reference, pseudonym, address, port, path, record: record ?? 'unrecorded' }
+}
+
+function report({ reference, pseudonym }: Revealed, { ip, port, path }: Client, record: string | null): string[] {
+  const way = path.length === 0 ? '' : `, by way of ${path.join(', ')}`
+  return [
+    `${pseudonym} is ${ip}`,
+    `  of record ${reference}: port ${port ?? '-'}${way}`,
+    `  ${record === null ? 'unrecorded: this folder is a copy, no running proxy was told' : `on record as ${record}`}`,
+  ]
 }

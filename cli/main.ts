@@ -9,7 +9,7 @@ import { auditExport } from './audit-export.ts'
 import { auditForget } from './audit-forget.ts'
 import { auditKeygen } from './audit-keygen.ts'
 import { auditQuery } from './audit-query.ts'
-import { unrecorded } from './audit-recording.ts'
+import { recordingFor } from './audit-recording.ts'
 import { auditReveal } from './audit-reveal.ts'
 import { auditRules } from './audit-rules.ts'
 import { auditShow } from './audit-show.ts'
@@ -86,15 +86,17 @@ async function run(line: CommandLine): Promise<ExitCode> {
       return auditShow({ dir: first, reference: second, keys: key, json }, io)
     }
     case 'audit export':
-      return auditExport({ dir: first, ...line.flags }, unrecorded(first), io)
+      return auditExport({ dir: first, ...line.flags }, await recordingFor(first, line.flags, process.env, io), io)
     case 'audit verify-export': {
       const { key = [], checkpoint = [], json = false } = line.flags
       return auditVerifyExport({ dir: first, keys: key, checkpoints: checkpoint, json }, io)
     }
     case 'audit rules':
       return auditRules({ dir: first, ...line.flags }, io)
-    case 'audit reveal':
-      return auditReveal({ dir: first, wanted: second, ...line.flags }, unrecorded(first), io)
+    case 'audit reveal': {
+      const recording = await recordingFor(first, line.flags, process.env, io)
+      return auditReveal({ dir: first, wanted: second, ...line.flags }, recording, io)
+    }
     case 'audit forget':
       return auditForget({ month: first, ...line.flags }, io)
     case 'audit keygen':

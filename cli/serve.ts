@@ -111,7 +111,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
   const admin = openAdminPort({
     config,
     files: parts.adminFiles,
-    routes: apiRoutes({ config, keeper, audit, log, now, state: () => state }),
+    routes: apiRoutes({ config, keeper, audit, signingKey: parts.signing.evidence.key, log, now, state: () => state }),
     recorder: audit,
     now,
     metrics: async (accept) => metrics.expose(accept, await plane.families()),
