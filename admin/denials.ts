@@ -3,6 +3,7 @@
  * memory only, bounded, by client address; the record that auditors read is another matter.
  */
 import type { Texts } from '../rules/model.ts'
+import { Arrivals, type Place } from './arrivals.ts'
 
 export interface Denial {
   /** `event.id` of the record. */
@@ -40,46 +41,60 @@ export interface DenialsOptions {
 
 export function createDenials(options: DenialsOptions): Denials {
   const { now, keepMs = 15 * 60_000, mostPerClient = 1000, most = 20_000 } = options
-  // A Map gives its keys in the order of insertion: the first is the oldest, here and in each client's part.
-  const all = new Map<string, Denial>()
-  const clients = new Map<string, Map<string, Denial>>()
+  const all = new Arrivals<Kept>()
+  const references = new Map<string, Kept>()
+  const clients = new Map<string, Arrivals<Kept>>()
 
-  const forget = (denial: Denial) => {
-    all.delete(denial.reference)
-    const own = clients.get(denial.client)
-    own?.delete(denial.reference)
-    if (own?.size === 0) clients.delete(denial.client)
-  }
-  const forgetOldest = (table: ReadonlyMap<string, Denial> | undefined) => {
-    for (const oldest of table?.values() ?? []) return forget(oldest)
+  const forget = (kept: Kept) => {
+    const { reference, client } = kept.denial
+    all.remove(kept.place)
+    references.delete(reference)
+    kept.own.remove(kept.ownPlace)
+    if (kept.own.size === 0) clients.delete(client)
   }
   const isFresh = ({ at }: Denial) => at > now() - keepMs
   const forgetStale = () => {
-    for (const denial of all.values()) {
-      if (isFresh(denial)) return
-      forget(denial)
-    }
+    while (all.oldest !== null && !isFresh(all.oldest.value.denial)) forget(all.oldest.value)
+  }
+  const keep = (denial: Denial) => {
+    const own = clients.get(denial.client) ?? new Arrivals<Kept>()
+    clients.set(denial.client, own)
+    references.set(denial.reference, new Kept(denial, all, own))
   }
 
   return {
     remember(denial) {
-      const before = all.get(denial.reference)
+      const before = references.get(denial.reference)
       if (before) forget(before)
       forgetStale()
-      if (all.size >= most) forgetOldest(all)
-      if ((clients.get(denial.client)?.size ?? 0) >= mostPerClient) forgetOldest(clients.get(denial.client))
-      all.set(denial.reference, denial)
+      if (all.size >= most && all.oldest !== null) forget(all.oldest.value)
       const own = clients.get(denial.client)
-      if (own) own.set(denial.reference, denial)
-      else clients.set(denial.client, new Map([[denial.reference, denial]]))
+      if (own && own.size >= mostPerClient && own.oldest !== null) forget(own.oldest.value)
+      keep(denial)
     },
     recent(client) {
       forgetStale()
-      return [...(clients.get(client)?.values() ?? [])].filter(isFresh).reverse()
+      const own = clients.get(client)?.latestFirst() ?? []
+      return own.map(({ denial }) => denial).filter(isFresh)
     },
     byReference(reference) {
-      const denial = all.get(reference)
-      return denial && isFresh(denial) ? denial : null
+      const kept = references.get(reference)
+      return kept && isFresh(kept.denial) ? kept.denial : null
     },
+  }
+}
+
+/** A denial, and where it stands in the order of all and in that of its client. */
+class Kept {
+  readonly denial: Denial
+  readonly own: Arrivals<Kept>
+  readonly place: Place<Kept>
+  readonly ownPlace: Place<Kept>
+
+  constructor(denial: Denial, all: Arrivals<Kept>, own: Arrivals<Kept>) {
+    this.denial = denial
+    this.own = own
+    this.place = all.add(this)
+    this.ownPlace = own.add(this)
   }
 }

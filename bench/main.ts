@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { chart } from './against/chart.ts'
 import { runInOwnNetwork } from './against/network.ts'
@@ -18,12 +18,13 @@ const PROGRAMS = readdirSync(import.meta.dirname)
   .filter((file) => file.endsWith('.ts') && file !== basename(import.meta.filename))
   .map((file) => file.slice(0, -'.ts'.length))
 
-const USAGE = `usage: npm run bench -- [NAME…] [--quick] [--peers NAME,…] [--rounds N] [--seconds S] [--json FILE] [--results]
+const USAGE = `usage: npm run bench -- [NAME…] [--quick] [--peers NAME,…] [--rounds N] [--seconds S] [--json FILE] [--results] [--profile DIR]
 
 scenarios: ${SCENARIOS.join(' ')}
 programs:  ${PROGRAMS.join(' ')}
 peers:     ${Object.keys(PEERS).join(' ')} (those that are installed)
 
+--profile leaves a profile of Landline's processor time in DIR, for Chromium's developer tools; figures are not to be trusted then.
 Without a name: all scenarios, and bench/RESULTS.md and bench/results.svg are written, as they are with --results.
 `
 const USAGE_ERROR = 3
@@ -56,10 +57,10 @@ async function main(): Promise<number> {
 
 type Asked = Exclude<ReturnType<typeof parse>, string>
 
-async function compareAll({ scenarios, peers, rounds, seconds, json, isForResults }: Asked): Promise<number> {
+async function compareAll({ scenarios, peers, rounds, seconds, json, profile, isForResults }: Asked): Promise<number> {
   const say = (line: string) => process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${line}` : `${line}\n`)
   const date = new Date().toISOString().slice(0, 10)
-  const report = await run({ scenarios, peers, rounds, seconds, say, date })
+  const report = await run({ scenarios, peers, rounds, seconds, say, date, profile })
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
   console.log(reportInWords(report))
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`)
@@ -86,6 +87,7 @@ function parse() {
         seconds: { type: 'string' },
         json: { type: 'string' },
         results: { type: 'boolean', default: false },
+        profile: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     })
@@ -107,6 +109,7 @@ function parse() {
       rounds,
       seconds,
       json: values.json,
+      profile: values.profile === undefined ? null : resolve(values.profile),
       isForResults: values.results || (positionals.length === 0 && !quick),
     }
   } catch (error) {

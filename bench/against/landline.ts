@@ -11,9 +11,11 @@ export interface LandlineOptions {
   /** Prefixes, and as many names. */
   readonly entries?: number
   readonly workers?: number
+  /** Where Node.js is to leave a profile of its processor time; null: nowhere. */
+  readonly profile?: string | null
 }
 
-export function landline({ entries = POLICY_ENTRIES, workers = 1 }: LandlineOptions = {}): Contender {
+export function landline({ entries = POLICY_ENTRIES, workers = 1, profile = null }: LandlineOptions = {}): Contender {
   return {
     name: 'Landline',
     version: `${packageJson.version}, Node.js ${process.versions.node}`,
@@ -35,7 +37,8 @@ origins: { allow: [127.0.0.0/8], connect_ports: ["1-65535"] }
 limits: { tunnels_per_client: 20000 }
 `,
       )
-      return startProgram({ dir, place, port, command: [process.execPath, MAIN, 'serve'] })
+      const flags = profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
+      return startProgram({ dir, place, port, command: [process.execPath, ...flags, MAIN, 'serve'] })
     },
   }
 }

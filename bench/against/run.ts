@@ -29,12 +29,14 @@ export interface RunOptions extends Pace {
   /** Of `PEERS`. */
   readonly peers: readonly string[]
   readonly date: string
+  /** Where Landline's profile is to go; null: none is wanted. It slows Landline. */
+  readonly profile: string | null
 }
 
 export async function run(options: RunOptions): Promise<Report> {
   const places = placesOf()
   const all = options.peers.flatMap((name) => PEERS[name]?.() ?? [])
-  const contenders = [landline(), ...all.filter(({ version }) => version !== null)]
+  const contenders = [landline({ profile: options.profile }), ...all.filter(({ version }) => version !== null)]
   const left = all.flatMap(({ name, version, remedy }) =>
     version === null ? [`${name} is not installed (${remedy}): left out`] : [],
   )

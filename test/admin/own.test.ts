@@ -237,3 +237,24 @@ t.test('denials are remembered for a while, and not without end', async (t) => {
   for (const reference of ['h', 'i', 'h']) table.remember(denialOf(reference, WIFI, now))
   t.same(references(WIFI), ['h', 'i'], 'a reference is there once')
 })
+
+t.test('a storm of denials leaves what a plain list would hold', async (t) => {
+  let now = NOW
+  const [keepMs, mostPerClient, most] = [50, 4, 10]
+  const table = createDenials({ now: () => now, keepMs, mostPerClient, most })
+  let model: Denial[] = []
+  for (let step = 0; step < 3000; step++) {
+    now += step % 97 === 0 ? 60 : (step * 31) % 4
+    const fresh = denialOf(`r${(step * 7919) % 40}`, `10.20.0.${(step * 104_729) % 7}`, now)
+    table.remember(fresh)
+    model = model.filter(({ reference, at }) => reference !== fresh.reference && at > now - keepMs)
+    if (model.length >= most) model.shift()
+    const own = model.filter(({ client }) => client === fresh.client)
+    model = own.length < mostPerClient ? model : model.filter((one) => one !== own[0])
+    model.push(fresh)
+    for (const client of new Set(['10.20.0.0', fresh.client]))
+      t.strictSame(table.recent(client), model.filter((one) => one.client === client).reverse(), `${step} ${client}`)
+    const [oldest] = model
+    t.equal(table.byReference(oldest?.reference ?? ''), oldest)
+  }
+})

@@ -120,7 +120,14 @@ t.test('a name server knows every name', async (t) => {
 t.test('a short run measures all that it is asked to', async (t) => {
   const said: string[] = []
   const report = await run({
-    ...{ scenarios: ['get100', 'denyconnect'], peers: ['http-proxy'], rounds: 2, seconds: 0.2, date: '2026-11-25' },
+    ...{
+      scenarios: ['get100', 'denyconnect'],
+      peers: ['http-proxy'],
+      rounds: 2,
+      seconds: 0.2,
+      date: '2026-11-25',
+      profile: null,
+    },
     say: (line) => said.push(line),
   })
   const shape = report.lines.map(({ scenario, measured }) => [scenario, ...measured.map(({ contender }) => contender)])
