@@ -14,6 +14,8 @@ import { type ReferenceSource, referenceTime } from './uuid.ts'
 
 /** Characters of one batch: bounds its memory and how long a record waits behind others. */
 const BATCH_CHARACTERS = 1024 * 1024
+/** How long the first record of a batch may wait for more of them, as long as more keep coming: a sync costs as much as ten records. */
+const GATHER_MS = 2
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 1000
 
@@ -148,16 +150,32 @@ export class Writer {
     return { event, id, time: referenceTime(id), head, tail, kept, answered: false, resolve, reject }
   }
 
-  /** One turn of the event loop later: whatever the same turn brings goes into the same batch. */
   #start(): void {
     if (this.#run !== null || this.#retry !== null) return
-    this.#run = new Promise((resolve) => setImmediate(() => resolve(this.#drain())))
+    this.#run = this.#drain()
+  }
+
+  /** Resolves when a whole turn of the event loop has brought no further record, or has taken long enough. */
+  #gather(): Promise<void> {
+    const until = performance.now() + GATHER_MS
+    let gathered = this.#queue.length
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.#queue.length === gathered || performance.now() >= until) return resolve()
+        gathered = this.#queue.length
+        setImmediate(look)
+      }
+      setImmediate(look)
+    })
   }
 
   async #drain(): Promise<void> {
     let fine = true
     do {
-      if (this.#hasWork) fine = await this.#write(this.#take())
+      if (this.#hasWork) {
+        await this.#gather()
+        fine = await this.#write(this.#take())
+      }
       if (fine) await this.#seal()
     } while (fine && this.#hasWork)
     this.#run = null
