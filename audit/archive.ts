@@ -29,8 +29,8 @@ const FOLDER = 'rules'
 const LAST_GOOD = 'last-good.json'
 const REVISION = /^sha256:([0-9a-f]{64})$/
 
-/** Archives a revision that now runs, unless it is there already, and makes it the last good one. Rejects with ERR_AUDIT_ARCHIVE. */
-export async function archiveRevision(dir: string, rules: RulesRevision, now: number): Promise<void> {
+/** Archives a revision, unless it is there already; one that `runs` becomes the last good one. Rejects with ERR_AUDIT_ARCHIVE. */
+export async function archiveRevision(dir: string, rules: RulesRevision, now: number, runs = true): Promise<void> {
   const name = fileName(rules.revision)
   const folder = join(dir, FOLDER)
   try {
@@ -38,7 +38,7 @@ export async function archiveRevision(dir: string, rules: RulesRevision, now: nu
     const { revision, main, files, catalogue } = rules
     const archived: ArchivedRevision = { revision, archivedAt: new Date(now).toISOString(), main, files, catalogue }
     if (!(await exists(join(folder, name)))) await replaceFile(folder, name, jsonOf(archived))
-    await replaceFile(folder, LAST_GOOD, jsonOf({ revision }))
+    if (runs) await replaceFile(folder, LAST_GOOD, jsonOf({ revision }))
   } catch (cause) {
     const message = `The rules ${rules.revision} cannot be archived in ${folder}: ${errorName(cause)}`
     throw new AuditError('ERR_AUDIT_ARCHIVE', message, { cause })

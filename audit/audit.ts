@@ -48,6 +48,8 @@ export interface Audit extends Recorder {
   healthy(): boolean
   /** Archives a revision that now runs and makes it the last good one. Rejects with ERR_AUDIT_ARCHIVE. */
   archive(rules: RulesRevision): Promise<void>
+  /** Archives a revision that records name and that does not run. Rejects with ERR_AUDIT_ARCHIVE. */
+  archiveShadow(rules: RulesRevision): Promise<void>
   /** The revision that ran last; null where none did. Rejects with ERR_AUDIT_ARCHIVE where it cannot be read back. */
   lastGood(): Promise<ArchivedRevision | null>
   /** Ends the repeat windows, writes what waits and lets the folder go. Later records are refused. */
@@ -175,6 +177,7 @@ function createAudit(options: AuditOptions, { writer, tail, privacy }: Parts, re
       event.action === 'stop' ? repeats.flush().then(() => writer.submit(event)) : repeats.record(event),
     healthy: () => writer.healthy,
     archive: (rules) => archiveRevision(dir, rules, now()),
+    archiveShadow: (rules) => archiveRevision(dir, rules, now(), false),
     lastGood: () => readLastGood(dir),
     close: () => (closing ??= close()),
   }

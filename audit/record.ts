@@ -2,7 +2,14 @@
  * Event → one line of the audit log (contract, section 4; field names are ECS, our own stand under `landline`).
  * The text is assembled by hand, named field by named field: nothing of an event gets in that is not listed here.
  */
-import type { Rejudged, SystemAction, SystemEvent, TrafficAction, TrafficEvent } from '../rules/events.ts'
+import type {
+  Rejudged,
+  ShadowVerdict,
+  SystemAction,
+  SystemEvent,
+  TrafficAction,
+  TrafficEvent,
+} from '../rules/events.ts'
 import type { Match, Texts, Verdict } from '../rules/model.ts'
 import type { Client } from './pseudonym.ts'
 import { quote, quoteOrNull } from './text.ts'
@@ -72,6 +79,8 @@ const SYSTEM: Readonly<Record<SystemAction | OwnEvent['action'], readonly [categ
   reload: ['configuration', 'change'],
   'reload-failed': ['configuration', 'change'],
   'mode-change': ['configuration', 'change'],
+  'shadow-reload': ['configuration', 'change'],
+  'shadow-reload-failed': ['configuration', 'change'],
   'exception-started': ['configuration', 'change'],
   'exception-expired': ['configuration', 'change'],
   breakglass: ['configuration', 'change'],
@@ -147,7 +156,7 @@ function trafficTail(
     `"client":{"learnt":"${event.client.learnt}","path":${list((cloaked ?? event.client).path, 64)}` +
     `${cloaked === null ? '' : `,"sealed":"${cloaked.sealed}"`}},"mode":"${verdict.mode}",` +
     `"exception":${quoteOrNull(verdict.exception, NAME)},"evidence":${evidence(verdict.evidence)},` +
-    `"exchange":${quote(event.exchange, 64)},${event.ech ? '"ech":true,' : ''}${rejudgedText(event.rejudged ?? null)}${repeat === null ? '' : repeated(repeat)}"prev":"`
+    `"exchange":${quote(event.exchange, 64)},${event.ech ? '"ech":true,' : ''}${rejudgedText(event.rejudged ?? null)}${shadowText(event.shadow ?? null)}${repeat === null ? '' : repeated(repeat)}"prev":"`
   )
 }
 
@@ -206,6 +215,12 @@ function rejudgedText(rejudged: Rejudged | null): string {
     `"rejudged":{"why":${quote(why, REASON)},"action":"${action}","rule":${named(rule)},` +
     `"exception":${quoteOrNull(exception, NAME)},"version":${quote(revision, NAME)}},`
   )
+}
+
+function shadowText(shadow: ShadowVerdict | null): string {
+  if (shadow === null) return ''
+  const { action, rule, revision } = shadow
+  return `"shadow":{"action":"${action}","rule":${named(rule)},"revision":${quote(revision, NAME)}},`
 }
 
 function repeated({ reference, of, count, firstAt, lastAt }: RepeatEvent): string {

@@ -1,11 +1,13 @@
 /** The policy that a start begins with, and what it means for a policy to be in force. */
 import { existsSync } from 'node:fs'
+import type { RulesRevision } from '../audit/archive.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Policy } from '../rules/policy.ts'
 import { type Candidate, quotedLines, readCandidate, testCandidate } from './candidate.ts'
 import { QUICK_START, type Sources } from './load.ts'
 import type { Log } from './operator-log.ts'
+import type { InForce } from './plane.ts'
 import type { ServerConfig } from './settings.ts'
 
 /** Why there is nothing to run; the lines say it all. */
@@ -74,20 +76,29 @@ async function lastGood(audit: Audit, { monitor }: ServerConfig, log: Log, now: 
 }
 
 /** Keeps the texts that a policy was made from beside the records: what runs must be there to be looked up. */
-export function archive({ revision }: Policy, { main, files, catalogue }: Sources, audit: Audit): Promise<void> {
-  const texts = [...files].flatMap(([path, text]) => (text === null ? [] : [[path, text] as const]))
-  return audit.archive({ revision, main, files: Object.fromEntries(texts), catalogue: Object.fromEntries(catalogue) })
+export function archive(policy: Policy, sources: Sources, audit: Audit): Promise<void> {
+  return audit.archive(revisionOf(policy, sources))
 }
 
-export function labelMetrics(policy: Policy, metrics: Metrics): void {
+/** A policy and the texts that it was made from. */
+export function revisionOf({ revision }: Policy, { main, files, catalogue }: Sources): RulesRevision {
+  const texts = [...files].flatMap(([path, text]) => (text === null ? [] : [[path, text] as const]))
+  return { revision, main, files: Object.fromEntries(texts), catalogue: Object.fromEntries(catalogue) }
+}
+
+/** The series follow what is in force. */
+export function labelMetrics({ policy, shadow }: InForce, metrics: Metrics): void {
   const { name, revision, mode, segments, unknownSeat, services, rules, file } = policy
-  metrics.policyChanged({
-    name,
-    revision,
-    mode,
-    segments: [...segments.values(), unknownSeat.segment].map(({ id, medium }) => ({ id, medium })),
-    services: [...services.keys()],
-    rules: rules.map(({ entry }) => entry.id),
-    exceptions: file.exceptions.map(({ id, expiresAt }) => ({ id, expiresAt })),
-  })
+  metrics.policyChanged(
+    {
+      name,
+      revision,
+      mode,
+      segments: [...segments.values(), unknownSeat.segment].map(({ id, medium }) => ({ id, medium })),
+      services: [...services.keys()],
+      rules: rules.map(({ entry }) => entry.id),
+      exceptions: file.exceptions.map(({ id, expiresAt }) => ({ id, expiresAt })),
+    },
+    shadow === null ? null : { name: shadow.name, revision: shadow.revision, services: [...shadow.services.keys()] },
+  )
 }

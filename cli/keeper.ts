@@ -18,15 +18,20 @@ const MOST_UNSETTLED_LOOKS = 10
 export const RULES_IN_FORCE: KeeperWords = {
   reload: 'reload',
   failed: 'reload-failed',
+  modeChange: 'mode-change',
   done: 'rules reloaded',
   refused: 'rules refused, the last good ones stay in force',
+  inForce: 'new rules are in force',
 }
 
 export interface KeeperWords {
   readonly reload: SystemAction
   readonly failed: SystemAction
+  /** null: of no interest. */
+  readonly modeChange: SystemAction | null
   readonly done: string
   readonly refused: string
+  readonly inForce: string
 }
 
 export interface KeeperOptions extends CandidateOptions {
@@ -154,7 +159,9 @@ export class Keeper {
     const before = this.#policy
     await events.archive(policy, sources)
     await events.record(this.#changeOf(before, policy, why))
-    if (policy.mode !== before.mode) await events.record(modeChange(before, policy, why))
+    const { modeChange } = this.#words
+    if (modeChange !== null && policy.mode !== before.mode)
+      await events.record(modeChangeOf(modeChange, before, policy, why))
     await events.changed(policy, why)
     this.#policy = policy
     events.reloaded(true)
@@ -180,7 +187,7 @@ export class Keeper {
     return {
       action: this.#words.reload,
       outcome: 'success',
-      reason: isSame ? 'the rules mean the same as before' : 'new rules are in force',
+      reason: isSame ? 'the rules mean the same as before' : this.#words.inForce,
       policy,
       facts: { why, before: before.revision, changes: isSame ? [] : quotedLines(changesBetween(before, policy)) },
     }
@@ -195,9 +202,9 @@ export class Keeper {
 }
 
 /** What auditors ask for first: whether blocks were blocks at the time. */
-function modeChange(before: Policy, policy: Policy, why: string): SystemEvent {
+function modeChangeOf(action: SystemAction, before: Policy, policy: Policy, why: string): SystemEvent {
   return {
-    action: 'mode-change',
+    action,
     outcome: 'success',
     reason: `The mode is ${policy.mode}, it was ${before.mode}`,
     policy,

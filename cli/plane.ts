@@ -12,6 +12,8 @@ import type { Policy } from '../rules/policy.ts'
 /** All that exchanges are judged by. Each asks once, at its beginning, and keeps what it was given. */
 export interface InForce {
   readonly policy: Policy
+  /** Judged beside it, and never acts. */
+  readonly shadow: Policy | null
 }
 
 export interface Plane {
@@ -29,7 +31,7 @@ export interface Plane {
   families(): Promise<readonly (readonly Family[])[]>
 }
 
-export interface PlaneOptions extends Omit<ProxyOptions, 'policy' | 'tally'> {
+export interface PlaneOptions extends Omit<ProxyOptions, 'policy' | 'shadow' | 'tally'> {
   /** What is in force at the start. */
   readonly rules: InForce
   /** Takes allowed conferencing, of one request or added up. */
@@ -39,12 +41,18 @@ export interface PlaneOptions extends Omit<ProxyOptions, 'policy' | 'tally'> {
 /** One proxy, in this thread: it counts straight into this thread's metrics. */
 export function createLocalPlane({ rules, tallied, ...options }: PlaneOptions): Plane {
   let inForce = rules
-  const proxy = createProxy({ ...options, policy: () => inForce.policy, tally: (allowed) => tallied([rowOf(allowed)]) })
+  const proxy = createProxy({
+    ...options,
+    policy: () => inForce.policy,
+    shadow: () => inForce.shadow,
+    tally: (allowed) => tallied([rowOf(allowed)]),
+  })
   return {
     listen: () => proxy.listen(),
     async use(next) {
+      const isSame = next.policy === inForce.policy
       inForce = next
-      void proxy.rejudge('the rules were changed')
+      if (!isSame) void proxy.rejudge('the rules were changed')
     },
     rejudge: (why) => proxy.rejudge(why),
     drain: () => proxy.drain(),

@@ -10,18 +10,22 @@ import { createReferences } from '../audit/uuid.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import type { ProxyOptions } from '../proxy/options.ts'
+import type { Policy } from '../rules/policy.ts'
 import { type AdminFiles, readAdminFiles } from './admin-files.ts'
 import { openAdminPort } from './admin-port.ts'
 import { apiRoutes } from './api-routes.ts'
 import { type Signing, signingOf } from './audit-signing.ts'
+import type { Candidate } from './candidate.ts'
 import { type ConfigFlags, formatConfigProblem, loadConfig } from './config.ts'
 import { archive, type First, firstPolicy, labelMetrics, ruleFileOf, StartError } from './first-policy.ts'
+import { beginning, changing } from './in-force.ts'
 import { EXIT, type ExitCode, type Io } from './io.ts'
 import { Keeper } from './keeper.ts'
 import { createLog, type Log } from './operator-log.ts'
 import { judgeFor, samplesOf } from './own-pages.ts'
 import { createLocalPlane, type Plane } from './plane.ts'
 import type { ServerConfig } from './settings.ts'
+import { firstShadow, shadowKeeperFor } from './shadow.ts'
 import { unsupported } from './supported.ts'
 import { TimeWatch } from './time-watch.ts'
 import { untilDone } from './until-done.ts'
@@ -61,8 +65,10 @@ async function run(config: ServerConfig, log: Log, io: Io): Promise<void> {
   const audit = await openAuditOf(config, signing, metrics, denials.remember, log, now)
   try {
     const first = await firstPolicy(main, config, audit, metrics, log, now)
-    labelMetrics(first.policy, metrics)
-    await serveUntil(stopped, { main, config, adminFiles, signing, log, now, first, audit, metrics, denials })
+    const shadow = await firstShadow(config, now)
+    const parts: Parts = { main, config, adminFiles, signing, log, now, first, shadow, audit, metrics, denials }
+    labelMetrics(beginning(parts), metrics)
+    await serveUntil(stopped, parts)
   } finally {
     await audit.close()
   }
@@ -76,6 +82,7 @@ interface Parts {
   readonly log: Log
   readonly now: () => number
   readonly first: First
+  readonly shadow: Candidate | null
   readonly audit: Audit
   readonly metrics: Metrics
   readonly denials: ReturnType<typeof createDenials>
@@ -104,7 +111,9 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
   const { port: ownPort } = await ownPages.listen()
   const tallies = openTalliesOf(config, audit, metrics, log, now)
   const plane = openPlane(parts, tallies, { port: ownPort, token })
-  const keeper = keeperFor(parts, plane)
+  const change = changing(beginning(parts), plane, metrics)
+  const keeper = keeperFor(parts, (policy) => change({ policy }))
+  const shadow = shadowKeeperFor({ ...parts, changed: (shadow) => change({ shadow }) })
   const archived = await archiveFirst(parts, keeper)
   metrics.reloaded(parts.first.isWhatWasAskedFor, now() / 1000)
   let state: 'starting' | 'serving' | 'draining' = 'starting'
@@ -125,7 +134,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
   try {
     const adminPort = await admin.listen()
     const listeners = await plane.listen()
-    quiet = listenForChanges(keeper, plane, parts)
+    quiet = listenForChanges(keeper, shadow, plane, parts)
     const { name, revision, mode } = keeper.policy
     const at = listeners.map(({ address, port }) =>
       address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
@@ -133,7 +142,13 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     proxies = pacProxies(config, at[0])
     if (proxies.length === 0) log.warn({}, 'pac.proxies is empty: /proxy.pac sends clients nowhere')
     const policy = keeper.policy
-    const facts = { version: packageJson.version, node: process.version, mode, ...signing.facts }
+    const facts = {
+      version: packageJson.version,
+      node: process.version,
+      mode,
+      shadow: shadow?.policy.revision ?? null,
+      ...signing.facts,
+    }
     const start = { action: 'start', outcome: 'success', reason: 'Landline has started', policy, facts } as const
     started = await untilDone('recording the start', () => audit.record(start), log)
     state = 'serving'
@@ -144,7 +159,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     log.info({ signal, connections: plane.connections }, 'landline drains')
     started()
     quiet()
-    await keeper.stop()
+    await Promise.all([keeper.stop(), shadow?.stop()])
     await plane.drain()
     await tallies.close()
     await admin.settle()
@@ -159,7 +174,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     // Also where a port is taken or a record cannot be written: what is left open would keep the process from its end.
     quiet()
     archived()
-    await keeper.stop()
+    await Promise.all([keeper.stop(), shadow?.stop()])
     await plane.drain()
     await tallies.close()
     await Promise.all([admin.close(), ownPages.close()])
@@ -167,15 +182,12 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
   log.info({}, 'landline has stopped')
 }
 
-function openPlane(
-  { config, audit, metrics, log, now, first }: Parts,
-  tallies: Tallies,
-  ownPages: ProxyOptions['ownPages'],
-): Plane {
+function openPlane(parts: Parts, tallies: Tallies, ownPages: ProxyOptions['ownPages']): Plane {
+  const { config, audit, metrics, log, now } = parts
   const exchanges = createReferences()
   return createLocalPlane({
     ...proxyOptionsOf(config),
-    rules: { policy: first.policy },
+    rules: beginning(parts),
     recorder: audit,
     observer: metrics,
     tallied: (rows) => tallies.add(rows),
@@ -186,7 +198,10 @@ function openPlane(
   })
 }
 
-function keeperFor({ main, config, audit, metrics, log, now, first }: Parts, plane: Plane): Keeper {
+function keeperFor(
+  { main, config, audit, metrics, log, now, first }: Parts,
+  changed: (policy: Policy) => Promise<void>,
+): Keeper {
   return new Keeper(
     {
       main,
@@ -195,10 +210,7 @@ function keeperFor({ main, config, audit, metrics, log, now, first }: Parts, pla
       now,
       events: {
         archive: (policy, sources) => archive(policy, sources, audit),
-        async changed(policy) {
-          labelMetrics(policy, metrics)
-          await plane.use({ policy })
-        },
+        changed,
         record: (event) => audit.record(event),
         reloaded: (ok) => metrics.reloaded(ok, now() / 1000),
         log,
@@ -217,10 +229,14 @@ function archiveFirst({ first, audit, log }: Parts, keeper: Keeper): Promise<() 
 }
 
 /** Reload by signal or by a changed file, and what the clock brings: until the function that it returns is called. */
-function listenForChanges(keeper: Keeper, plane: Plane, { audit, log, now }: Parts): () => void {
-  const reload = () => void keeper.reload('SIGHUP')
+function listenForChanges(keeper: Keeper, shadow: Keeper | null, plane: Plane, { audit, log, now }: Parts): () => void {
+  const reload = () => {
+    void keeper.reload('SIGHUP')
+    void shadow?.reload('SIGHUP')
+  }
   process.on('SIGHUP', reload)
   keeper.watch()
+  shadow?.watch()
   const time = new TimeWatch({
     policy: () => keeper.policy,
     now,

@@ -8,7 +8,6 @@ import type { ServerConfig } from './settings.ts'
 export function unsupported(config: ServerConfig): readonly string[] {
   const asked: readonly (readonly [isAsked: boolean, setting: string, remedy: string])[] = [
     [config.workers !== 1, 'workers', 'leave it at 1; more cores are used by more instances behind a balancer'],
-    [config.shadow !== null, 'shadow', 'leave it out; compare two rule files with "landline diff"'],
   ]
   return asked.filter(([isAsked]) => isAsked).map(([, setting, remedy]) => `${setting}: not in this version; ${remedy}`)
 }

@@ -11,8 +11,22 @@ export function mergeFamilies(lists: readonly (readonly Family[])[]): readonly F
   const byName = others.map((families) => new Map(families.map((family) => [family.name, family])))
   return first.map((family) => {
     const same = byName.flatMap((families) => families.get(family.name) ?? [])
-    return same.length === 0 ? family : { ...family, values: addUp(family.values, same) }
+    if (same.length === 0) return family
+    const all = OCCURRING.has(family.name) ? withZeros(family.values, same) : family.values
+    return { ...family, values: addUp(all, same) }
   })
+}
+
+/** Series that are made as they occur, so that any thread may have one that no other has. */
+const OCCURRING: ReadonlySet<string> = new Set(['landline_shadow_differences_total'])
+
+function withZeros(values: readonly Sample[], others: readonly Family[]): readonly Sample[] {
+  const all = new Map(values.map((sample) => [seriesOf(sample), sample]))
+  for (const sample of others.flatMap(({ values }) => values)) {
+    const series = seriesOf(sample)
+    if (!all.has(series)) all.set(series, { ...sample, value: 0 })
+  }
+  return [...all.values()]
 }
 
 function addUp(values: readonly Sample[], others: readonly Family[]): readonly Sample[] {

@@ -12,6 +12,7 @@ import { mergeFamilies } from './merge.ts'
 import { createObserver } from './observer.ts'
 import { addProcessMetrics } from './process.ts'
 import { bindEach, MOST_VALUES, OTHER, observe, started } from './series.ts'
+import { ShadowCounts, type ShadowLabels } from './shadow.ts'
 
 export type { PolicyLabels }
 
@@ -38,7 +39,8 @@ export interface Metrics extends Observer {
   /** Seconds since 1970. A failed reload leaves the time of the last good one. */
   reloaded(ok: boolean, atSeconds: number): void
   /** The series of what is no longer in the rule file go; new ones start at 0. */
-  policyChanged(policy: PolicyLabels): void
+  policyChanged(policy: PolicyLabels, shadow?: ShadowLabels | null): void
+  shadowReloaded(ok: boolean): void
   breakglass(active: number): void
   /** OpenMetrics, with exemplars, where the Accept value prefers it; else Prometheus' text format. `others` are added up with these. */
   expose(
@@ -66,13 +68,15 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const records = bindEach(recordActions, (action) => started(instruments.auditRecords.labels(action)))
   const tallied = bindEach(TALLIED_AS, (as) => started(instruments.tallied.labels(as)))
   const decisions = createDecisions(instruments)
+  const shadows = new ShadowCounts(instruments)
+  instruments.shadowReloadOk.set(1)
   const families = async () => {
     const values: unknown = await registry.getMetricsAsJSON()
     return values as readonly Family[] // prom-client's own types leave out names, exemplars and the text of `type`
   }
 
   return {
-    ...createObserver(instruments, decisions),
+    ...createObserver(instruments, decisions, shadows),
     recorded: (action) => records(action)?.inc(),
     auditWriteError: () => instruments.auditErrors.inc(),
     auditQueue: (count) => instruments.auditQueue.set(count),
@@ -86,7 +90,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
       instruments.reloadOk.set(ok ? 1 : 0)
       if (ok) instruments.reloadAt.set(atSeconds)
     },
-    policyChanged(policy) {
+    shadowReloaded: (ok) => instruments.shadowReloadOk.set(ok ? 1 : 0),
+    policyChanged(policy, shadow = null) {
+      instruments.shadowInfo.reset()
+      if (shadow !== null) instruments.shadowInfo.set({ name: shadow.name, revision: shadow.revision }, 1)
+      shadows.keep(policy, shadow)
       instruments.rulesInfo.reset()
       instruments.rulesInfo.set({ name: policy.name, revision: policy.revision, mode: policy.mode }, 1)
       instruments.exceptionExpiry.reset()

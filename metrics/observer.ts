@@ -11,12 +11,13 @@ import {
 import type { Decisions } from './decisions.ts'
 import type { Instruments } from './instruments.ts'
 import { bindEach, OTHER, observe, started } from './series.ts'
+import type { ShadowCounts } from './shadow.ts'
 
 const DIAL_RESULTS = ['ok', 'refused', 'timeout', 'error'] as const
 const LOOKUP_RESULTS = ['ok', 'not_found', 'timeout', 'error'] as const
 const DIRECTIONS = ['sent', 'received'] as const
 
-export function createObserver(instruments: Instruments, decisions: Decisions): Observer {
+export function createObserver(instruments: Instruments, decisions: Decisions, shadow: ShadowCounts): Observer {
   const requests = bindEach(EXCHANGE_KINDS, (kind) =>
     bindEach(OUTCOMES, (outcome) => started(instruments.requests.labels(kind, outcome))),
   )
@@ -37,6 +38,7 @@ export function createObserver(instruments: Instruments, decisions: Decisions): 
       if (end.setupSeconds !== null) observe(setups(end.kind), end.setupSeconds)
       if (end.decisionSeconds !== null) observe(deciding(end.kind), end.decisionSeconds)
       decisions.count(end)
+      shadow.count(end)
     },
     dialled: (result, seconds) => observe(dials(result), seconds),
     resolved: (result, seconds) => observe(lookups(result), seconds),

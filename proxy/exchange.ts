@@ -4,11 +4,12 @@
  */
 
 import { decide, isStricter } from '../rules/decide.ts'
-import type { ErrorType, ExchangeKind, Outcome, TrafficAction, TrafficEvent } from '../rules/events.ts'
+import type { ErrorType, ExchangeKind, Outcome, ShadowVerdict, TrafficAction, TrafficEvent } from '../rules/events.ts'
 import type { Address, Evidence, Verdict } from '../rules/model.ts'
 import type { Policy } from '../rules/policy.ts'
 import { ProxyError } from './failures.ts'
 import type { ProxyOptions } from './options.ts'
+import { Shadow } from './shadow.ts'
 import type { Source } from './source.ts'
 
 /** Verdicts that stand on the record before anything is let through or answered. */
@@ -40,6 +41,7 @@ export class Exchange {
   #method: string
   readonly source: Source
   #options: ProxyOptions
+  #shadow: Shadow | null
   #recorded: Recorded | null = null
   #refused = false
   #bare = false
@@ -54,6 +56,8 @@ export class Exchange {
   constructor(kind: ExchangeKind, method: string, source: Source, options: ProxyOptions) {
     this.kind = kind
     this.policy = options.policy()
+    const shadow = kind === 'own' ? null : (options.shadow?.() ?? null)
+    this.#shadow = shadow === null ? null : new Shadow(shadow)
     this.#method = method
     this.source = source
     this.#options = options
@@ -85,6 +89,7 @@ export class Exchange {
     const before = performance.now()
     const verdict = decide(this.policy, this.#evidence)
     this.#decisionMs += performance.now() - before
+    this.#shadow?.judge(this.#evidence)
     // As strict as before is the newer one: it names more of what is known.
     if (this.verdict === null || !isStricter(this.verdict.action, verdict.action)) this.verdict = verdict
     return letsThrough(this.verdict)
@@ -96,7 +101,7 @@ export class Exchange {
     if (verdict === null) throw new Error('settle before judge')
     if (!RECORDED.has(verdict.action) || isRecordedAs(this.#recorded?.verdict ?? null, verdict)) return
     // `decide` names its actions as the record does; `allow` was left out above.
-    await this.#record(verdict.action as TrafficAction, verdict, null)
+    await this.#record(verdict.action as TrafficAction, verdict, null, this.#shadow?.insteadOf(verdict))
     this.#recorded = { verdict, policy: this.policy }
   }
 
@@ -110,7 +115,7 @@ export class Exchange {
   async recordSevered(because: string | null): Promise<void> {
     const verdict = this.verdict
     if (verdict === null) return
-    await this.#record('sever', verdict, because)
+    await this.#record('sever', verdict, because, this.#shadow?.insteadOf(verdict))
     this.#recorded = { verdict, policy: this.policy }
   }
 
@@ -195,13 +200,20 @@ export class Exchange {
       refused: this.#refused,
       bareAddress: this.#bare,
       reference: this.reference,
+      // The guard and the port list would have refused it whatever the rules say.
+      shadow: this.#refused || this.verdict === null ? null : (this.#shadow?.outcome(this.verdict) ?? null),
       setupSeconds: this.#answeredAt === null ? null : (this.#answeredAt - this.startedAt) / 1000,
       decisionSeconds: this.verdict === null ? null : this.#decisionMs / 1000,
     })
   }
 
-  #record(action: TrafficAction, verdict: Verdict, because: string | null): Promise<void> {
-    return this.#submit(this.#event(action, verdict, because, this.policy))
+  #record(
+    action: TrafficAction,
+    verdict: Verdict,
+    because: string | null,
+    shadow: ShadowVerdict | null = null,
+  ): Promise<void> {
+    return this.#submit({ ...this.#event(action, verdict, because, this.policy), shadow })
   }
 
   async #submit(event: TrafficEvent): Promise<void> {

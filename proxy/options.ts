@@ -62,6 +62,8 @@ export interface ProxyOptions {
   readonly resolveDenied: boolean
   /** The policy in force. An exchange asks once and keeps what it was given. */
   readonly policy: () => Policy
+  /** Rules that are judged beside those in force, and never act. Absent or null: none. */
+  readonly shadow?: () => Policy | null
   readonly recorder: Recorder
   readonly observer: Observer
   /** Told of conferencing that is let through without a record. Must not throw. Absent: nobody tallies. */

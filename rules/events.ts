@@ -42,6 +42,20 @@ export const ERROR_TYPES = [
 ] as const
 export type ErrorType = (typeof ERROR_TYPES)[number]
 
+export const SHADOW_RESULTS = ['same', 'different', 'failed'] as const
+
+/** What a shadow made of an exchange: rules that are judged beside those in force and never act. */
+export type ShadowOutcome =
+  | { readonly result: 'same' | 'failed' }
+  | { readonly result: 'different'; readonly action: VerdictAction; readonly service: string }
+
+/** What a shadow would have done instead. */
+export interface ShadowVerdict {
+  readonly action: VerdictAction
+  readonly rule: string
+  readonly revision: string
+}
+
 /** Told once, at the end of every exchange. Times are seconds. */
 export interface ExchangeEnd {
   readonly kind: ExchangeKind
@@ -55,6 +69,8 @@ export interface ExchangeEnd {
   readonly bareAddress: boolean
   /** The reference of the record, when one was written. */
   readonly reference: string | null
+  /** Absent or null: no shadow judged it. */
+  readonly shadow?: ShadowOutcome | null
   /** From the request's last head byte to the first byte of the answer; null when nothing was answered. */
   readonly setupSeconds: number | null
   /** Spent in `decide`. */
@@ -149,6 +165,8 @@ export interface TrafficEvent {
   readonly ech: boolean
   /** Why a guard, port list or sever acted, where the rule's own reason does not say it. */
   readonly because: string | null
+  /** What a shadow would have done instead of `action`; absent or null where there is none, or it agrees. */
+  readonly shadow?: ShadowVerdict | null
   /** Of a `sever` because the rules or the time have changed: what had let it through. */
   readonly rejudged?: Rejudged | null
   /** Of an `end`: what the tunnel or answer carried. */
@@ -170,6 +188,8 @@ export const SYSTEM_ACTIONS = [
   'reload',
   'reload-failed',
   'mode-change',
+  'shadow-reload',
+  'shadow-reload-failed',
   'exception-started',
   'exception-expired',
   'recovered',

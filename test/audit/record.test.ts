@@ -67,6 +67,8 @@ t.test('each system action has an ECS category and type, its facts, and the revi
     reload: 'configuration change',
     'reload-failed': 'configuration change',
     'mode-change': 'configuration change',
+    'shadow-reload': 'configuration change',
+    'shadow-reload-failed': 'configuration change',
     'exception-started': 'configuration change',
     'exception-expired': 'configuration change',
     recovered: 'file change',
@@ -123,6 +125,30 @@ t.test('what is absent is null, what is special is said', async (t) => {
       event: withVerdict({ exception: 'g7-prep' }),
       pick: (r) => r.landline.exception,
       want: 'g7-prep',
+    },
+    {
+      name: 'what had let a tunnel through',
+      event: denial(1, {
+        action: 'sever',
+        rejudged: { why: 'new', action: 'except', rule: 'none', exception: 'g7-prep', revision: REVISION },
+      }),
+      pick: (r) => [r.event.type, r.landline.rejudged],
+      want: [
+        ['connection', 'denied'],
+        { why: 'new', action: 'except', rule: null, exception: 'g7-prep', version: REVISION },
+      ],
+    },
+    {
+      name: 'a shadow',
+      event: denial(1, { shadow: { action: 'would-block', rule: 'otherwise', revision: REVISION } }),
+      pick: (r) => r.landline.shadow,
+      want: { action: 'would-block', rule: 'otherwise', revision: REVISION },
+    },
+    {
+      name: 'none',
+      event: denial(1),
+      pick: (r) => [r.landline.shadow, r.landline.rejudged],
+      want: [undefined, undefined],
     },
     {
       name: 'hops',

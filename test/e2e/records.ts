@@ -18,6 +18,8 @@ export interface AuditLine {
   readonly landline: {
     readonly exchange?: string
     readonly exception?: string | null
+    readonly shadow?: { readonly action: string; readonly rule: string | null; readonly revision: string }
+    readonly rejudged?: { readonly why: string; readonly exception: string | null; readonly version: string }
     readonly facts?: Readonly<Record<string, unknown>>
     readonly prev: string
   }

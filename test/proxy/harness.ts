@@ -44,6 +44,7 @@ export interface HarnessOptions {
   readonly resolveDenied?: boolean
   readonly existingTunnels?: ProxyOptions['existingTunnels']
   readonly now?: () => number
+  readonly shadow?: () => Policy | null
 }
 
 export interface Harness {
@@ -184,6 +185,7 @@ function fixedOptions(given: HarnessOptions): Omit<ProxyOptions, 'policy' | 'rec
     parents: given.parents ?? [],
     resolveDenied: given.resolveDenied ?? false,
     existingTunnels: given.existingTunnels ?? 'keep',
+    shadow: given.shadow ?? (() => null),
     now: given.now ?? Date.now,
     newId: () => `exchange-${++ids}`,
     ownPages: { port: 1, token: 'secret' },
