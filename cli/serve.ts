@@ -16,6 +16,7 @@ import { openAdminPort } from './admin-port.ts'
 import { apiRoutes } from './api-routes.ts'
 import { type Signing, signingOf } from './audit-signing.ts'
 import type { Candidate } from './candidate.ts'
+import { listenForChanges } from './changes.ts'
 import { type ConfigFlags, formatConfigProblem, loadConfig } from './config.ts'
 import { archive, type First, firstPolicy, labelMetrics, ruleFileOf, StartError } from './first-policy.ts'
 import { beginning, changing } from './in-force.ts'
@@ -27,7 +28,6 @@ import { createLocalPlane, type Plane } from './plane.ts'
 import type { ServerConfig } from './settings.ts'
 import { firstShadow, shadowKeeperFor } from './shadow.ts'
 import { unsupported } from './supported.ts'
-import { TimeWatch } from './time-watch.ts'
 import { untilDone } from './until-done.ts'
 import { openAuditOf, openTalliesOf, pacProxies, proxyOptionsOf, readiness } from './wiring.ts'
 
@@ -129,12 +129,12 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     pac: () => pac(true),
     log,
   })
-  let quiet = () => {}
+  let quiet = async () => {}
   let started = () => {}
   try {
     const adminPort = await admin.listen()
     const listeners = await plane.listen()
-    quiet = listenForChanges(keeper, shadow, plane, parts)
+    quiet = listenForChanges({ keeper, shadow, plane, audit, log, now })
     const { name, revision, mode } = keeper.policy
     const at = listeners.map(({ address, port }) =>
       address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
@@ -158,8 +158,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     state = 'draining'
     log.info({ signal, connections: plane.connections }, 'landline drains')
     started()
-    quiet()
-    await Promise.all([keeper.stop(), shadow?.stop()])
+    await quiet()
     await plane.drain()
     await tallies.close()
     await admin.settle()
@@ -172,9 +171,8 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     })
   } finally {
     // Also where a port is taken or a record cannot be written: what is left open would keep the process from its end.
-    quiet()
+    await quiet()
     archived()
-    await Promise.all([keeper.stop(), shadow?.stop()])
     await plane.drain()
     await tallies.close()
     await Promise.all([admin.close(), ownPages.close()])
@@ -226,29 +224,6 @@ function archiveFirst({ first, audit, log }: Parts, keeper: Keeper): Promise<() 
     if (keeper.policy === first.policy) await archive(first.policy, first.sources, audit)
   }
   return untilDone('archiving the rules', work, log)
-}
-
-/** Reload by signal or by a changed file, and what the clock brings: until the function that it returns is called. */
-function listenForChanges(keeper: Keeper, shadow: Keeper | null, plane: Plane, { audit, log, now }: Parts): () => void {
-  const reload = () => {
-    void keeper.reload('SIGHUP')
-    void shadow?.reload('SIGHUP')
-  }
-  process.on('SIGHUP', reload)
-  keeper.watch()
-  shadow?.watch()
-  const time = new TimeWatch({
-    policy: () => keeper.policy,
-    now,
-    record: (event) => audit.record(event),
-    turned: () => void plane.rejudge('a time that the rules name has come'),
-    log,
-  })
-  time.start()
-  return () => {
-    process.off('SIGHUP', reload)
-    time.stop()
-  }
 }
 
 /** Resolves with the first signal that asks to stop; a second one does not wait for the drain. */
