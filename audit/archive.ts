@@ -25,14 +25,14 @@ export interface ArchivedRevision extends RulesRevision {
   readonly archivedAt: string
 }
 
-const FOLDER = 'rules'
+export const RULES_FOLDER = 'rules'
 const LAST_GOOD = 'last-good.json'
 const REVISION = /^sha256:([0-9a-f]{64})$/
 
 /** Archives a revision, unless it is there already; one that `runs` becomes the last good one. Rejects with ERR_AUDIT_ARCHIVE. */
 export async function archiveRevision(dir: string, rules: RulesRevision, now: number, runs = true): Promise<void> {
   const name = fileName(rules.revision)
-  const folder = join(dir, FOLDER)
+  const folder = join(dir, RULES_FOLDER)
   try {
     if (await mkdir(folder, { recursive: true, mode: FOLDER_MODE })) await realDisk.syncFolder(dir)
     const { revision, main, files, catalogue } = rules
@@ -47,7 +47,7 @@ export async function archiveRevision(dir: string, rules: RulesRevision, now: nu
 
 /** The revision that ran last; null where none was archived. Rejects with ERR_AUDIT_ARCHIVE where it cannot be read back. */
 export async function readLastGood(dir: string): Promise<ArchivedRevision | null> {
-  const path = join(dir, FOLDER, LAST_GOOD)
+  const path = join(dir, RULES_FOLDER, LAST_GOOD)
   if (!(await exists(path))) return null
   const pointer = await readJson(path)
   if (typeof pointer.revision !== 'string') throw damaged(path, 'it names no revision')
@@ -56,7 +56,7 @@ export async function readLastGood(dir: string): Promise<ArchivedRevision | null
 
 /** An archived revision. Rejects with ERR_AUDIT_ARCHIVE where it is not there or not whole. */
 export async function readRevision(dir: string, revision: string): Promise<ArchivedRevision> {
-  const path = join(dir, FOLDER, fileName(revision))
+  const path = join(dir, RULES_FOLDER, fileName(revision))
   const value = await readJson(path)
   const { archivedAt, main, files, catalogue } = value
   const whole = typeof archivedAt === 'string' && typeof main === 'string' && isTexts(files) && isTexts(catalogue)

@@ -6,8 +6,11 @@ import { type ArchivedRevision, archiveRevision, type RulesRevision, readLastGoo
 import { type Disk, FOLDER_MODE, realDisk } from './disk.ts'
 import { AuditError, errorName } from './error.ts'
 import { type Evidence, type EvidenceOptions, everyUnreferenced, openEvidence } from './evidence.ts'
+import { Housekeeper } from './housekeeper.ts'
+import { Leap } from './leap.ts'
 import { type Holder, lockFolder } from './lock.ts'
 import type { AuditLog, AuditMeter } from './meter.ts'
+import type { Pace } from './pace.ts'
 import { openPrivacy, type Privacy, type PrivacyOptions } from './privacy.ts'
 import { createEncoder, type RecordedEvent } from './record.ts'
 import { findEnd, type LogEnd, setAside } from './recover.ts'
@@ -29,6 +32,8 @@ export interface AuditOptions {
   readonly evidence?: EvidenceOptions
   /** Pseudonyms in place of clients' addresses; absent: addresses are recorded as they are. */
   readonly privacy?: PrivacyOptions
+  /** Of a signed log: days after which records are purged. Absent: nothing is compressed, nothing is purged. */
+  readonly retentionDays?: number
   /** The clock, in milliseconds since 1970. */
   readonly now: () => number
   readonly meter: AuditMeter
@@ -39,6 +44,8 @@ export interface AuditOptions {
   readonly maxQueued?: { readonly records: number; readonly bytes: number }
   /** How long a write may take before its callers are told that it failed. */
   readonly stallMs?: number
+  /** How fast old segments are compressed and purged; slowly where none is given. */
+  readonly pace?: Pace
   /** How often free space is measured, and whether the open segment still is what was written to it. */
   readonly checkMs?: number
 }
@@ -52,6 +59,8 @@ export interface Audit extends Recorder {
   archiveShadow(rules: RulesRevision): Promise<void>
   /** The revision that ran last; null where none did. Rejects with ERR_AUDIT_ARCHIVE where it cannot be read back. */
   lastGood(): Promise<ArchivedRevision | null>
+  /** Compresses and purges what is old enough now; else that is done once an hour. */
+  tidy(): Promise<void>
   /** Ends the repeat windows, writes what waits and lets the folder go. Later records are refused. */
   close(): Promise<void>
 }
@@ -98,6 +107,8 @@ interface Parts {
   readonly tail: Tail
   readonly evidence: Evidence | null
   readonly privacy: Privacy | null
+  readonly leap: Leap
+  readonly housekeeper: Housekeeper | null
 }
 
 async function createWriter(options: AuditOptions, end: LogEnd): Promise<Parts> {
@@ -134,13 +145,34 @@ async function createWriter(options: AuditOptions, end: LogEnd): Promise<Parts> 
     log,
     onRecord,
   })
-  return { writer, tail, evidence, privacy }
+  const leap = new Leap({ dir, disk, now, log, newest: end.at })
+  return { writer, tail, evidence, privacy, leap, housekeeper: createHousekeeper(options, writer, leap) }
 }
 
-/** How often it is looked whether a checkpoint is due. */
+function createHousekeeper(options: AuditOptions, writer: Writer, leap: Leap): Housekeeper | null {
+  const { dir, disk = realDisk, now, log, meter, evidence, retentionDays, pace } = options
+  if (evidence === undefined || retentionDays === undefined) return null
+  return new Housekeeper({
+    dir,
+    disk,
+    now,
+    log,
+    leap,
+    retentionDays,
+    key: evidence.key.verifier,
+    record: (event) => writer.submit(event),
+    seal: () => writer.seal(),
+    prune: (through) => writer.prune(through),
+    oldest: meter.oldestRecord ?? (() => {}),
+    ...(pace && { pace }),
+  })
+}
+
+/** How often it is looked whether a checkpoint is due, or housekeeping. */
 const TICK_MS = 1000
 
-function createAudit(options: AuditOptions, { writer, tail, privacy }: Parts, release: () => void): Audit {
+function createAudit(options: AuditOptions, parts: Parts, release: () => void): Audit {
+  const { writer, tail, privacy, leap, housekeeper } = parts
   const { dir, now, meter, log, disk = realDisk, evidence } = options
   const repeats = new Repeats({
     windowMs: options.repeatSeconds * 1000,
@@ -162,11 +194,17 @@ function createAudit(options: AuditOptions, { writer, tail, privacy }: Parts, re
     measure()
     care()
   }, options.checkMs ?? CHECK_MS).unref()
-  const stopTicks = evidence === undefined ? null : (evidence.every ?? everyUnreferenced)(TICK_MS, () => writer.tick())
+  const tick = () => {
+    void leap.look()
+    writer.tick()
+    housekeeper?.tick()
+  }
+  const stopTicks = evidence === undefined ? null : (evidence.every ?? everyUnreferenced)(TICK_MS, tick)
   let closing: Promise<void> | null = null
   async function close(): Promise<void> {
     clearInterval(check)
     stopTicks?.()
+    await housekeeper?.close()
     await repeats.flush()
     // While a call to the disk still hangs, nobody else may write here; the system frees the folder when the process ends.
     if (await writer.close()) release()
@@ -179,6 +217,7 @@ function createAudit(options: AuditOptions, { writer, tail, privacy }: Parts, re
     archive: (rules) => archiveRevision(dir, rules, now()),
     archiveShadow: (rules) => archiveRevision(dir, rules, now(), false),
     lastGood: () => readLastGood(dir),
+    tidy: () => housekeeper?.tidy() ?? Promise.resolve(),
     close: () => (closing ??= close()),
   }
 }

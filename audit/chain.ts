@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto'
 import type { Place, Problems } from './problems.ts'
-import type { LogSegment } from './segment.ts'
+import { type LogSegment, plainName } from './segment.ts'
 import type { Stamp } from './stamp.ts'
 import { referenceTime } from './uuid.ts'
 
@@ -106,10 +106,10 @@ export class Chain {
 
   /** A record says which file the open one follows. */
   follows(file: unknown, after: unknown): void {
-    const found = this.#fileGaps.find((gap) => gap.place.file === file && typeof after === 'string')
+    const found = this.#fileGaps.find((gap) => plainName(gap.place.file) === file && typeof after === 'string')
     if (found === undefined) return
     this.#fileGaps = this.#fileGaps.filter((gap) => gap !== found)
-    this.#tellFileGap(found, after === found.before)
+    this.#tellFileGap(found, after === plainName(found.before))
   }
 
   /** What nothing that followed has explained. */

@@ -34,8 +34,8 @@ interface Paragraph {
   readonly lines: string[]
 }
 
-/** The file's entries in their order; nothing where there is no file. Throws ERR_AUDIT_UNREADABLE. */
-export async function* readCheckpoints(path: string): AsyncGenerator<Entry> {
+/** The entries in the first `bytes` of the file, in their order; nothing where there is no file. Throws ERR_AUDIT_UNREADABLE. */
+export async function* readCheckpoints(path: string, bytes = Number.POSITIVE_INFINITY): AsyncGenerator<Entry> {
   if (!existsSync(path)) return
   let line = 0
   let offset = 0
@@ -43,7 +43,7 @@ export async function* readCheckpoints(path: string): AsyncGenerator<Entry> {
   let text: Paragraph | null = null
   let paragraph: Paragraph = { line: 1, from: 0, lines: [] }
   const file = { path, name: basename(path), first: 1, startedAt: 0, compressed: false }
-  for await (const batch of readSegment(file)) {
+  for await (const batch of readSegment(file, undefined, bytes)) {
     for (const { bytes, ended } of batch) {
       line++
       offset += bytes.length + (ended ? 1 : 0)
@@ -72,4 +72,24 @@ function keyOf({ line, lines }: Paragraph): Entry {
   const [first = ''] = lines
   const key = lines.length === 1 && first.startsWith(KEY) ? parseVerifierKey(first.slice(KEY.length)) : null
   return key === null ? { kind: 'damaged', line } : { kind: 'key', line, key }
+}
+
+/**
+ * What is left of the file without the checkpoints of fewer records than `through`: the others, and whose they are. null where
+ * there would be none, or the file is damaged: then all of it is evidence.
+ */
+export async function withoutPurged(path: string, through: number): Promise<Buffer | null> {
+  const left: string[] = []
+  let key: VerifierKey | null = null
+  for await (const entry of readCheckpoints(path)) {
+    if (entry.kind === 'damaged' || entry.kind === 'torn') return null
+    if (entry.kind === 'key') {
+      key = entry.key
+      if (left.length > 0) left.push(keyEntry(key))
+    } else if (entry.checkpoint.size >= through) {
+      if (left.length === 0 && key !== null) left.push(keyEntry(key))
+      left.push(checkpointEntry(entry.checkpoint))
+    }
+  }
+  return left.length === 0 ? null : Buffer.from(left.join(''))
 }

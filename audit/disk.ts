@@ -22,6 +22,8 @@ export interface Disk {
   /** `new` makes the file where there is none, `existing` rejects with ENOENT. */
   open(path: string, kind: 'existing' | 'new'): Promise<DiskFile>
   remove(path: string): Promise<void>
+  /** Takes the place of what is there under the new name. */
+  rename(from: string, to: string): Promise<void>
   /** After this a file made, renamed or removed in the folder is so after a power cut too. */
   syncFolder(path: string): Promise<void>
   /** Free for an ordinary user, in bytes. */
@@ -46,6 +48,7 @@ export const realDisk: Disk = {
     return diskFile(await open(path, flags, FILE_MODE))
   },
   remove: fs.promises.unlink,
+  rename: fs.promises.rename,
   async syncFolder(path) {
     const folder = await open(path, 'r')
     try {

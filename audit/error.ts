@@ -20,6 +20,8 @@ export const AUDIT_ERRORS = [
   'ERR_AUDIT_KEY',
   /** The keys of the pseudonyms cannot be made, read or written, or lie where they must not. */
   'ERR_AUDIT_PRIVACY',
+  /** Old records cannot be purged: they are not what was signed. */
+  'ERR_AUDIT_PURGE',
 ] as const
 export type AuditErrorCode = (typeof AUDIT_ERRORS)[number]
 

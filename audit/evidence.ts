@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SystemEvent } from '../rules/events.ts'
+import { findBase } from './base.ts'
 import { type Checkpoint, epochOrigin, isOriginOf } from './checkpoint.ts'
 import { CHECKPOINTS, readCheckpoints } from './checkpoint-file.ts'
 import { checkSignature, type VerifierKey } from './note.ts'
@@ -40,6 +41,7 @@ export async function openEvidence(options: EvidenceOptions, around: Surrounding
   const found = await readSigned(dir, verifier)
   const aside = await setAside(dir, found.torn, now())
   const { tree, broken } = await regrow(dir, found.last)
+  const missing = await unexplained(dir, found.last)
   const { last, key } = found
   const isKnown = last !== null && isOriginOf(last.origin, verifier.name)
   const origin = broken !== null ? epochOrigin(verifier.name, tree.size + 1) : isKnown ? last.origin : verifier.name
@@ -54,16 +56,30 @@ export async function openEvidence(options: EvidenceOptions, around: Surrounding
   })
   await sealer.introduce()
   const unsigned = tree.size - (broken === null ? (last?.size ?? 0) : 0)
-  const isAsLeft = unsigned === 0 && !found.damaged && aside.length === 0 && broken === null
+  const isAsLeft = unsigned === 0 && !found.damaged && aside.length === 0 && broken === null && missing === 0
   return {
     sealer,
     tree,
     keyChange: key === null || key.text === verifier.text ? null : keyChange(key, verifier),
     facts: isAsLeft
       ? null
-      : { unsigned_records: unsigned, ...checkpointFacts(found, aside), ...epochFacts(last, broken, origin) },
-    isBroken: broken !== null || found.damaged,
+      : {
+          unsigned_records: unsigned,
+          missing_records: missing,
+          ...checkpointFacts(found, aside),
+          ...epochFacts(last, broken, origin),
+        },
+    isBroken: broken !== null || found.damaged || missing > 0,
   }
+}
+
+/** How many records are gone from the beginning of the log that no purge explains which was signed. */
+async function unexplained(dir: string, last: Checkpoint | null): Promise<number> {
+  const segments = await listSegments(dir)
+  const missing = (segments[0]?.first ?? 1) - 1
+  if (missing === 0) return 0
+  const base = await findBase(segments)
+  return base !== null && base.sequence <= (last?.size ?? 0) ? 0 : missing
 }
 
 interface Signed {

@@ -5,6 +5,7 @@
 import type { Checkpoint } from './checkpoint.ts'
 import { isOriginOf } from './checkpoint.ts'
 import { CHECKPOINTS, type Entry, readCheckpoints } from './checkpoint-file.ts'
+import type { Frontier } from './merkle.ts'
 import { checkSignature, isSameKey, type VerifierKey } from './note.ts'
 import type { Place, Problems } from './problems.ts'
 import type { AuditRecord } from './read.ts'
@@ -17,6 +18,8 @@ export interface OutsideCheckpoint extends Place {
 export interface HeadsOptions {
   /** Of the checkpoint file. */
   readonly path: string
+  /** How much of it is read: what a running proxy adds meanwhile covers lines that were not there yet. */
+  readonly bytes: number
   /** Given by who verifies; none: the folder's own word is taken. */
   readonly keys: readonly VerifierKey[]
   readonly outside: readonly OutsideCheckpoint[]
@@ -50,13 +53,19 @@ export class Heads {
   readonly #entries: AsyncGenerator<Entry>
   #next: Signed | null = null
   #outside: OutsideCheckpoint[]
+  /** Kept elsewhere, of records that are purged: the log cannot be held against them any more. */
+  readonly #purged: OutsideCheckpoint[] = []
   /** By size and root: kept elsewhere, and not yet found in the folder. */
   readonly #notInFolder = new Map<string, OutsideCheckpoint>()
   /** Named by the folder's file, and by records of the log. */
   readonly #fileKeys: VerifierKey[] = []
   readonly #toldKeys = new Set<string>()
   readonly #recent = new Set<string>()
+  /** Named by records, and not among the recent. */
+  readonly #unmet = new Map<string, { readonly place: Place; readonly sequence: number }>()
   #lastSize = -1
+  /** A purge takes the checkpoints of fewer records away. */
+  #purgedSize = 0
   #isBroken = false
   #pending: { readonly head: Head; readonly signed: Signed } | null = null
   #goodFaults = 0
@@ -75,17 +84,37 @@ export class Heads {
 
   constructor(options: HeadsOptions) {
     this.#options = options
-    this.#entries = readCheckpoints(options.path)
+    this.#entries = readCheckpoints(options.path, options.bytes)
     this.#outside = options.outside.toSorted((a, b) => a.checkpoint.size - b.checkpoint.size)
     for (const one of options.outside) this.#notInFolder.set(nameOf(one.checkpoint), one)
   }
 
-  /** To be called once, before anything else: the tree begins with so many lines that are no longer there. */
-  async open(size: number): Promise<void> {
+  /** To be called once, before anything else: the tree begins with lines that are no longer there. */
+  async open(purged: Frontier): Promise<void> {
+    const { size } = purged
+    this.#purgedSize = size
     await this.#advance()
     for (; this.#next !== null && this.#next.checkpoint.size < size; await this.#advance())
       this.#expectName(this.#next.checkpoint)
-    this.#outside = this.#outside.filter(({ checkpoint }) => checkpoint.size >= size)
+    const gone = this.#outside.filter(({ checkpoint }) => checkpoint.size < size)
+    this.#outside = this.#outside.slice(gone.length)
+    for (const one of gone) {
+      this.#notInFolder.delete(nameOf(one.checkpoint))
+      this.#meetPurged(one, purged)
+    }
+  }
+
+  /** Of what is gone the tree keeps some roots: a checkpoint over just so many lines can be compared, another one cannot. */
+  #meetPurged(one: OutsideCheckpoint, purged: Frontier): void {
+    const part = purged.beginning(one.checkpoint.size)
+    if (part === null) {
+      this.#purged.push(one)
+      return
+    }
+    const signed = this.#accept(one.checkpoint, one, true)
+    const place = { file: one.file, line: one.line }
+    const head = { size: part.size, root: () => part.root(), place, sequence: part.size, faults: 0 }
+    if (signed !== null) this.#compare(signed, head)
   }
 
   /** The size at which the tree is to be shown. */
@@ -127,7 +156,9 @@ export class Heads {
   told({ event, landline: { facts = {} } }: AuditRecord, place: Place, faults: number): void {
     if (typeof facts.key === 'string') this.#toldKeys.add(facts.key)
     // Once lines are missing or too many, a checkpoint is met too late or too early to be compared.
-    if (event.action === 'checkpoint' && faults === 0) this.#named(`${facts.size} ${facts.root}`, place, event.sequence)
+    const isKept = Number(facts.size) >= this.#purgedSize
+    if (event.action === 'checkpoint' && faults === 0 && isKept)
+      this.#named(`${facts.size} ${facts.root}`, place, event.sequence)
     if (event.action === 'recovered' && typeof facts.signed_size === 'number' && typeof facts.epoch === 'string') {
       const what = `the proxy found at its start that the log was not what it had signed (${facts.signed_size} records)`
       this.#options.problems.add(facts.found_root === null ? 'truncation' : 'mismatch', place, event.sequence, what)
@@ -154,6 +185,8 @@ export class Heads {
       const what = `the checkpoint of ${checkpoint.size} records that was kept elsewhere is not in the folder's ${CHECKPOINTS}`
       problems.add('replaced-checkpoint', { file, line }, checkpoint.size, what)
     }
+    await this.#tellUnmet()
+    this.#tellPurged()
     if (this.#foreign === null) return
     const { checkpoint, place } = this.#foreign
     const [signature] = checkpoint.note.signatures
@@ -161,11 +194,31 @@ export class Heads {
     problems.add('foreign-key', place, checkpoint.size, what)
   }
 
+  /** Only where no other one from outside was of use: a drawer full of old ones beside a new one is nothing to worry about. */
+  #tellPurged(): void {
+    const last = this.#purged.at(-1)
+    if (last === undefined || this.#outsideGood > 0) return
+    const { size } = last.checkpoint
+    const what = `the checkpoint of ${size} records that was kept elsewhere covers none that is still there: they are purged. Nothing here can be held against it; give a newer one`
+    this.#options.problems.add('purged', last, size, what)
+  }
+
   #named(name: string, place: Place, sequence: number): void {
-    if (this.#recent.has(name)) return
-    const [size] = name.split(' ')
-    const what = `it names a checkpoint of ${size} records that is not in ${CHECKPOINTS}`
-    this.#options.problems.add('replaced-checkpoint', place, sequence, what)
+    if (!this.#recent.has(name) && this.#unmet.size < RECENT) this.#unmet.set(name, { place, sequence })
+  }
+
+  /** Named by records, and not in the file: unless a running proxy has added them since it was measured. */
+  async #tellUnmet(): Promise<void> {
+    const { path, problems } = this.#options
+    if (this.#unmet.size === 0) return
+    for await (const entry of readCheckpoints(path))
+      if (entry.kind === 'checkpoint' && entry.checkpoint.size > this.#lastSize)
+        this.#unmet.delete(nameOf(entry.checkpoint))
+    for (const [name, { place, sequence }] of this.#unmet) {
+      const [size] = name.split(' ')
+      const what = `it names a checkpoint of ${size} records that is not in ${CHECKPOINTS}`
+      problems.add('replaced-checkpoint', place, sequence, what)
+    }
   }
 
   #expectName(checkpoint: Checkpoint): void {

@@ -76,6 +76,20 @@ export class Frontier {
     return ended
   }
 
+  /** The tree of the first `size` leaves, where its subtrees are among those that are kept; else null. */
+  beginning(size: number): Frontier | null {
+    let left = size
+    let count = 0
+    let leaves = this.#size
+    for (; left > 0 && leaves > 0; count++) {
+      const width = 2 ** Math.floor(Math.log2(leaves))
+      if (width > left) return null
+      left -= width
+      leaves -= width
+    }
+    return left === 0 ? new Frontier(size, this.#hashes.slice(0, count)) : null
+  }
+
   /** Of no leaves at all: the hash of nothing. */
   root(): Buffer {
     const [last, ...before] = this.#hashes.toReversed()

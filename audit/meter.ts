@@ -11,6 +11,8 @@ export interface AuditMeter {
   /** One batch took this long to be safe. */
   synced(seconds: number): void
   diskFree(bytes: number): void
+  /** When the oldest record that is there was made, in milliseconds since 1970. */
+  oldestRecord?(at: number): void
 }
 
 /** The operator's log. */

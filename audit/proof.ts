@@ -58,7 +58,7 @@ async function prove(
   if (base === null) return null
   for (const blocks of [await readBlocks(dir, size), []]) {
     if (blocks === null) continue
-    const proof = await roots(ranges, blocks, base.frontier, new Leaves(segments, base.frontier.size))
+    const proof = await roots(ranges, blocks, base.frontier, new Leaves(base.segments, base.frontier.size))
     if (proof !== null && holds(proof)) return proof
   }
   return null

@@ -1,6 +1,6 @@
 /** Records that wait to be written, in the order of their references, and the bounds on how many may wait. */
 import type { Pieces, RecordedEvent } from './record.ts'
-import { DAY_MS } from './tail.ts'
+import { DAY_MS } from './segment.ts'
 
 /** What the tail puts between the pieces and behind them: the sequence number, `prev`, the line's end. */
 const STAMP_CHARACTERS = 64

@@ -1,5 +1,5 @@
 /** Reads the log back, in the order of its records and with flat memory, compressed segments too. */
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import type { TrafficAction } from '../rules/events.ts'
@@ -93,26 +93,32 @@ export interface Start {
   readonly line: number
 }
 
-/** The lines of one segment, as many at once as one read gave; a plain one may be entered later on. Throws ERR_AUDIT_UNREADABLE. */
+const BEGINNING: Start = { offset: 0, line: 1 }
+
+/**
+ * The lines of one segment, as many at once as one read gave; it may be entered later on, and left before its end, after
+ * `bytes`. Throws ERR_AUDIT_UNREADABLE.
+ */
 export async function* readSegment(
   segment: LogSegment,
-  start: Start = { offset: 0, line: 1 },
+  start = BEGINNING,
+  bytes = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<readonly LogLine[]> {
   const file = segment.name
   let count = start.line - 1
   let rest: Buffer = Buffer.alloc(0)
-  for await (const chunk of chunks(segment, start.offset)) {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+  for await (const chunk of readBytes(segment, start.offset, bytes)) {
+    const window = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     const lines: LogLine[] = []
     let from = 0
     // What was left over holds no newline: only the new bytes need a look.
-    let end = bytes.indexOf(NEWLINE, rest.length)
+    let end = window.indexOf(NEWLINE, rest.length)
     while (end !== -1) {
-      lines.push({ file, line: ++count, bytes: bytes.subarray(from, end), ended: true })
+      lines.push({ file, line: ++count, bytes: window.subarray(from, end), ended: true })
       from = end + 1
-      end = bytes.indexOf(NEWLINE, from)
+      end = window.indexOf(NEWLINE, from)
     }
-    rest = bytes.subarray(from)
+    rest = window.subarray(from)
     if (rest.length > MAX_LINE_BYTES) {
       throw new AuditError(
         'ERR_AUDIT_UNREADABLE',
@@ -139,13 +145,32 @@ function parseLine(bytes: Buffer, place: string): AuditRecord {
   }
 }
 
-async function* chunks({ path, name, compressed }: LogSegment, offset: number): AsyncGenerator<Buffer> {
-  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES, start: offset })
+/**
+ * The bytes of a segment, those of its lines where it is compressed, from an offset on; of a plain one no more than `bytes`.
+ * Throws ERR_AUDIT_UNREADABLE.
+ */
+export async function* readBytes(
+  { path, name, compressed }: LogSegment,
+  offset = 0,
+  bytes = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Buffer> {
+  if (bytes <= 0) return
   try {
-    if (!compressed) yield* file
-    // A failure reaches the reader through the stream that it reads: the callback has nothing to add.
-    else yield* pipeline(file, createGunzip({ chunkSize: CHUNK_BYTES }), () => {})
+    if (compressed) yield* inflated(path, offset)
+    // The running proxy may have compressed it since the folder was listed.
+    else if (!existsSync(path) && existsSync(`${path}.gz`)) yield* inflated(`${path}.gz`, offset)
+    else yield* createReadStream(path, { highWaterMark: CHUNK_BYTES, start: offset, end: offset + bytes - 1 })
   } catch (cause) {
     throw new AuditError('ERR_AUDIT_UNREADABLE', `${name} cannot be read: ${errorName(cause)}`, { cause })
+  }
+}
+
+async function* inflated(path: string, offset: number): AsyncGenerator<Buffer> {
+  let skip = offset
+  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES })
+  // A failure reaches the reader through the stream that it reads: the callback has nothing to add.
+  for await (const bytes of pipeline(file, createGunzip({ chunkSize: CHUNK_BYTES }), () => {})) {
+    if (skip < bytes.length) yield bytes.subarray(skip)
+    skip = Math.max(0, skip - bytes.length)
   }
 }

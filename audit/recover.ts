@@ -21,6 +21,8 @@ export interface LogEnd {
   readonly sequence: number
   /** Its reference; null before the first. */
   readonly reference: string | null
+  /** Its `@timestamp`, in milliseconds since 1970; null before the first. */
+  readonly at: number | null
   /** Base64 SHA-256 of its line: the `prev` of the next. */
   readonly prev: string
   /** The segment to go on with; null where a new one must be started. */
@@ -39,6 +41,7 @@ export interface Torn {
 interface LastRecord {
   readonly sequence: number
   readonly reference: string
+  readonly at: number
   /** The hash that it names as the line before it, and its own. */
   readonly names: string
   readonly hash: string
@@ -66,11 +69,16 @@ export async function findEnd(dir: string): Promise<LogEnd> {
     if (last.end < size) torn.push({ segment, from: last.end, bytes: size - last.end })
     return { ...identity(last), segment: { segment, length: last.end, lastLine: last.end - last.start }, torn }
   }
-  return { sequence: 0, reference: null, prev: NO_PREVIOUS, segment: null, torn }
+  return { sequence: 0, reference: null, at: null, prev: NO_PREVIOUS, segment: null, torn }
 }
 
-function identity({ sequence, reference, hash }: LastRecord): Pick<LogEnd, 'sequence' | 'reference' | 'prev'> {
-  return { sequence, reference, prev: hash }
+function identity({
+  sequence,
+  reference,
+  at,
+  hash,
+}: LastRecord): Pick<LogEnd, 'sequence' | 'reference' | 'at' | 'prev'> {
+  return { sequence, reference, at, prev: hash }
 }
 
 /** Moves torn bytes into `torn-<time>.bin` beside the log; resolves with the file names. A segment without a record goes. */
@@ -157,7 +165,8 @@ function parseRecord(bytes: Buffer, start: number, end: number): LastRecord | nu
   const { prev } = member(record, 'landline')
   if (typeof id !== 'string' || !REFERENCE.test(id) || typeof prev !== 'string') return null
   if (typeof sequence !== 'number' || !Number.isSafeInteger(sequence)) return null
-  return { sequence, reference: id, names: prev, hash: sha256(line), start, end }
+  const at = Date.parse(String(record['@timestamp']))
+  return { sequence, reference: id, at, names: prev, hash: sha256(line), start, end }
 }
 
 function parseObject(line: Buffer): Readonly<Record<string, unknown>> {

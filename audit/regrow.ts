@@ -25,7 +25,7 @@ export async function regrow(dir: string, signed: Checkpoint | null): Promise<Re
   }
   const base: Base | null = await findBase(segments)
   const tree = new Tree(base?.frontier ?? new Frontier(), base === null || base.frontier.size > 0 ? null : 0)
-  const met = await grow(tree, linesFrom(segments, 1), signed)
+  const met = await grow(tree, linesFrom(base?.segments ?? segments, 1), signed)
   return { tree, broken: signed === null || met?.matches ? null : { root: met?.root.toString('base64') ?? null } }
 }
 

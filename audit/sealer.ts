@@ -3,15 +3,16 @@
  * on the disk before, and the checkpoint is on the disk before anybody is told. The log then names each checkpoint in a
  * record, so that none can be taken away unnoticed.
  */
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Checkpoint, signCheckpoint } from './checkpoint.ts'
-import { CHECKPOINTS, checkpointEntry, keyEntry } from './checkpoint-file.ts'
+import { CHECKPOINTS, checkpointEntry, keyEntry, withoutPurged } from './checkpoint-file.ts'
 import type { Disk } from './disk.ts'
 import { errorName } from './error.ts'
 import type { AuditLog } from './meter.ts'
 import type { SigningKey } from './note.ts'
 import type { OwnEvent } from './record.ts'
-import type { Tail } from './tail.ts'
+import { type Tail, writeAll } from './tail.ts'
 import type { Tree } from './tree.ts'
 
 export interface SealerOptions {
@@ -70,17 +71,44 @@ export class Sealer {
     return tree.size - this.#tried.size >= records || (this.#tried.file !== null && file !== this.#tried.file)
   }
 
-  /** Signs the tree as it is, unless that is signed already. A failure is told and counted, and tried again when due. */
-  async seal(tail: Tail): Promise<void> {
+  /**
+   * Signs the tree as it is, unless that is signed already. A failure is told and counted, and tried again when due: then
+   * false.
+   */
+  async seal(tail: Tail): Promise<boolean> {
     const { tree, now, log, checkpointed, failed } = this.#options
     this.#tried = { at: now(), size: tree.size, file: tail.files.file }
     try {
       if (tree.size !== (this.#last?.size ?? 0)) await this.#sign(tail)
       if (this.#last !== null) checkpointed(now() / 1000)
+      return true
     } catch (error) {
       failed()
       log('error', 'audit: no checkpoint could be written', { error: errorName(error), size: tree.size })
+      return false
     }
+  }
+
+  /** Takes the checkpoints of purged records out of the file. Rejects with the system's error; then the file is as it was. */
+  async prune(through: number): Promise<void> {
+    const { dir, disk, onDamage } = this.#options
+    const path = join(dir, CHECKPOINTS)
+    const size = (await stat(path)).size
+    if (size !== this.#length) onDamage(CHECKPOINTS, `it has ${size} bytes, of ${this.#length} written`)
+    const left = await withoutPurged(path, through)
+    if (left === null || left.length === size) return
+    const aside = `${path}.tmp`
+    const file = await disk.open(aside, 'new')
+    try {
+      await file.truncate(0)
+      await writeAll(file, left, 0)
+      await file.datasync()
+    } finally {
+      await file.close()
+    }
+    await disk.rename(aside, path)
+    await disk.syncFolder(dir)
+    this.#length = left.length
   }
 
   /** Says in the file who signs, before the first checkpoint does. */

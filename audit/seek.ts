@@ -2,6 +2,7 @@
  * Finds a record without reading what comes before it: segments are named for their first record, and inside one both
  * references and sequence numbers grow, so that bisection finds a line. No index is kept.
  */
+import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { type LogLine, readSegment, type Start } from './read.ts'
 import type { LogSegment } from './segment.ts'
@@ -66,7 +67,7 @@ async function findIn(segment: LogSegment, reference: string, start: Start): Pro
 
 /** A place not far before the first line that is not `before` what is wanted; the beginning where lines cannot be read. */
 async function seek(segment: LogSegment, before: (stamp: Stamp) => boolean): Promise<Start> {
-  if (segment.compressed) return BEGINNING
+  if (segment.compressed || !existsSync(segment.path)) return BEGINNING
   await using file = await open(segment.path)
   let from = BEGINNING
   let to = (await file.stat()).size

@@ -18,6 +18,13 @@ export interface LogSegment {
 
 const NAME = /^audit-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-(\d{12,})\.jsonl(\.gz)?$/
 
+export const DAY_MS = 86_400_000
+
+/** When the UTC day of a time is over: each segment holds records of one. */
+export function endOfDay(at: number): number {
+  return (Math.floor(at / DAY_MS) + 1) * DAY_MS
+}
+
 export function segmentName(at: number, first: number): string {
   return `audit-${fileTime(at).slice(0, 15)}Z-${String(first).padStart(12, '0')}.jsonl`
 }
@@ -33,10 +40,15 @@ export async function listSegments(dir: string): Promise<LogSegment[]> {
   for (const name of await readdir(dir)) {
     const segment = parseSegmentName(dir, name)
     if (segment === null) continue
-    const plain = name.replace(/\.gz$/, '')
+    const plain = plainName(name)
     if (!segments.get(plain) || !segment.compressed) segments.set(plain, segment)
   }
   return [...segments.values()].sort((a, b) => a.first - b.first || (a.name < b.name ? -1 : 1))
+}
+
+/** What the segment was called before it was compressed: records name it so. */
+export function plainName(name: string): string {
+  return name.replace(/\.gz$/, '')
 }
 
 function parseSegmentName(dir: string, name: string): LogSegment | null {

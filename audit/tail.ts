@@ -8,10 +8,8 @@ import type { Disk, DiskFile } from './disk.ts'
 import { leafHash } from './merkle.ts'
 import { LINE_END, type Pieces } from './record.ts'
 import type { LogEnd } from './recover.ts'
-import { segmentName } from './segment.ts'
+import { DAY_MS, segmentName } from './segment.ts'
 import type { Tree } from './tree.ts'
-
-export const DAY_MS = 86_400_000
 
 export interface TailOptions {
   readonly dir: string
@@ -199,7 +197,8 @@ export class Tail {
   }
 }
 
-async function writeAll(file: DiskFile, bytes: Buffer, position: number): Promise<void> {
+/** Rejects with the system's error; a part may then be written. */
+export async function writeAll(file: DiskFile, bytes: Buffer, position: number): Promise<void> {
   let written = 0
   while (written < bytes.length) {
     const count = await file.write(bytes.subarray(written), position + written)

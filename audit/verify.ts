@@ -2,7 +2,7 @@
  * `landline audit verify`: reads a log once, with flat memory and without the proxy, and says what is wrong with it and
  * what that judgement rests on.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Base, findBase } from './base.ts'
 import { Chain } from './chain.ts'
@@ -54,6 +54,8 @@ export interface Basis {
   /** Closed tallies that are as the log names them, and the names of those that it does not name yet. */
   readonly tallies: number
   readonly openTallies: readonly string[]
+  /** Files of purged records that are still there; they were not judged. */
+  readonly leftovers: readonly string[]
 }
 
 /** As in the server file, where no record says otherwise. */
@@ -61,20 +63,36 @@ const CHECKPOINT_SECONDS = 60
 
 /** Never rejects for what is wrong with the log. Rejects with the system's error where the folder cannot be read. */
 export async function verifyLog(options: VerifyOptions): Promise<Verification> {
+  const before = await listSegments(options.dir)
+  const found = await verifyOnce(options)
+  const isFine = found.result === 'intact' || found.result === 'consistent'
+  // A running proxy may have purged files before they were read.
+  return isFine || !haveGone(before) ? found : verifyOnce(options)
+}
+
+function haveGone(segments: readonly LogSegment[]): boolean {
+  return segments.some(({ path }) => !existsSync(path) && !existsSync(`${path}.gz`))
+}
+
+async function verifyOnce(options: VerifyOptions): Promise<Verification> {
+  const path = join(options.dir, CHECKPOINTS)
+  // Before the lines are looked for: those that are signed by then are there.
+  const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0
   const segments = await listSegments(options.dir)
   const problems = new Problems()
   const base = await baseOf(segments, problems)
-  const path = join(options.dir, CHECKPOINTS)
-  const heads = new Heads({ path, keys: options.keys, outside: options.outside, problems })
+  const heads = new Heads({ path, bytes, keys: options.keys, outside: options.outside, problems })
   const chain = new Chain(problems, segments, base && { sequence: base.frontier.size, prev: base.prev })
   const tree = new Frontier(base?.frontier.size ?? 0, base?.frontier.hashes ?? [])
   const tallies = new TallyCheck(problems)
   const reading = new Reading({ heads, chain, tree, tallies, problems, isComparable: base !== null })
-  await heads.open(tree.size)
+  await heads.open(tree)
   await reading.meet()
-  for (const segment of segments) await reading.read(segment, segment === segments.at(-1))
+  const left = base?.segments ?? segments
+  for (const segment of left) await reading.read(segment, segment === left.at(-1))
   chain.end()
   await heads.end(reading.head)
+  if (base !== null && base.sequence > heads.goodSize) tellUnsignedPurge(base, problems)
   reading.judgeEnd(options.now)
   await tallies.end(options.dir, options.now)
   const purgedThrough = base?.frontier.size ?? 0
@@ -95,6 +113,7 @@ export async function verifyLog(options: VerifyOptions): Promise<Verification> {
       purgedThrough,
       tallies: tallies.good,
       openTallies: tallies.open,
+      leftovers: base?.leftovers.map(({ name }) => name) ?? [],
     },
   }
 }
@@ -111,6 +130,12 @@ async function baseOf(segments: readonly LogSegment[], problems: Problems): Prom
   const what = `records 1 to ${segment.first - 1} are missing, and no record of a purge explains it; what is left cannot be compared with a checkpoint`
   problems.add('missing-segment', { file: segment.name, line: 1 }, segment.first, what)
   return null
+}
+
+/** Anybody who can write the folder can add such a record behind the last checkpoint, and take files away. */
+function tellUnsignedPurge({ frontier, sequence, segments }: Base, problems: Problems): void {
+  const what = `records 1 to ${frontier.size} are missing; record ${sequence} says that they were purged, and no checkpoint that fits covers that record`
+  problems.add('missing-segment', { file: segments[0]?.name ?? '', line: 1 }, frontier.size + 1, what)
 }
 
 interface Parts {

@@ -10,6 +10,7 @@ import type { Encoder, RecordedEvent } from './record.ts'
 import type { Sealer } from './sealer.ts'
 import type { Tail } from './tail.ts'
 import { mergeTrouble, recoveryEvent, type Trouble } from './trouble.ts'
+import { Turns, type Work } from './turns.ts'
 import { type ReferenceSource, referenceTime } from './uuid.ts'
 
 /** Characters of one batch: bounds its memory and how long a record waits behind others. */
@@ -39,6 +40,7 @@ export interface WriterOptions {
 export class Writer {
   readonly #options: WriterOptions
   readonly #queue: Queue
+  readonly #turns = new Turns()
   #writing: readonly Pending[] = []
   #run: Promise<void> | null = null
   #retry: NodeJS.Timeout | null = null
@@ -95,6 +97,20 @@ export class Writer {
     this.#run = this.#drain()
   }
 
+  /** Signs what is written, due or not. False where that failed, or records cannot be written. */
+  async seal(): Promise<boolean> {
+    const { sealer, tail } = this.#options
+    return this.#between(async () => (await sealer?.seal(tail)) ?? false)
+  }
+
+  /** Takes the checkpoints of purged records away. False where records cannot be written. Rejects with the system's error. */
+  async prune(through: number): Promise<boolean> {
+    return this.#between(async () => {
+      await this.#options.sealer?.prune(through)
+      return true
+    })
+  }
+
   /** Writes what waits, once, and signs it. Resolves with true when that is done or failed, false when the disk hangs. Later records are refused. */
   async close(): Promise<boolean> {
     this.#closed = true
@@ -111,13 +127,14 @@ export class Writer {
   }
 
   async #finish(): Promise<true> {
-    await this.#run
+    while (this.#run !== null) await this.#run
     if (this.#retry !== null) {
       clearTimeout(this.#retry)
       this.#retry = null
       await this.#drain()
       if (this.#retry !== null) clearTimeout(this.#retry)
     }
+    this.#turns.refuse()
     await this.#options.sealer?.seal(this.#options.tail)
     try {
       await this.#options.tail.close()
@@ -125,6 +142,24 @@ export class Writer {
       this.#options.log('error', 'audit: the last sync failed', { error: errorName(error) })
     }
     return true
+  }
+
+  /** Runs `work` between two batches. False where records cannot be written. */
+  #between(work: Work): Promise<boolean> {
+    if (this.#closed) return Promise.resolve(false)
+    const done = this.#turns.add(work)
+    this.#start()
+    return done
+  }
+
+  async #watched(work: Work): Promise<boolean> {
+    const stall = setTimeout(() => this.#stall(), this.#options.stallMs)
+    try {
+      return await work()
+    } finally {
+      clearTimeout(stall)
+      this.#stalled = false
+    }
   }
 
   #enqueue(event: RecordedEvent, resolve: Pending['resolve'], reject: Pending['reject'], kept = false): Pending {
@@ -172,26 +207,25 @@ export class Writer {
   async #drain(): Promise<void> {
     let fine = true
     do {
-      if (this.#hasWork) {
+      if (this.#hasRecords) {
         await this.#gather()
         fine = await this.#write(this.#take())
       }
       if (fine) await this.#seal()
-    } while (fine && this.#hasWork)
+      if (fine) await this.#turns.run((work) => this.#watched(work))
+      else this.#turns.refuse()
+    } while (fine && (this.#hasRecords || !this.#turns.isEmpty))
     this.#run = null
   }
 
-  get #hasWork(): boolean {
+  get #hasRecords(): boolean {
     return this.#queue.length > 0 || this.#trouble !== null
   }
 
   async #seal(): Promise<void> {
-    const { sealer, tail, stallMs } = this.#options
+    const { sealer, tail } = this.#options
     if (!sealer?.isDue(tail)) return
-    const stall = setTimeout(() => this.#stall(), stallMs)
-    await sealer.seal(tail)
-    clearTimeout(stall)
-    this.#stalled = false
+    await this.#watched(() => sealer.seal(tail))
   }
 
   /** The next batch, with the recovery record where that is due. */

@@ -42,6 +42,7 @@ function jsonOf({ problemCount, basis, ...verification }: Verification) {
       purged_through: basis.purgedThrough,
       tallies: basis.tallies,
       open_tallies: basis.openTallies,
+      purged_and_there: basis.leftovers,
     },
   }
 }
@@ -62,6 +63,9 @@ function report(
     `  unsigned: ${basis.unsignedTail} records at the end, after the ${basis.signedSize} under the newest checkpoint`,
     ...purged,
     ...talliesLines(basis),
+    ...basis.leftovers.map(
+      (file) => `  not judged: ${file}, whose records are purged; the next start of the proxy removes it`,
+    ),
   ]
 }
 

@@ -29,6 +29,7 @@ export function openAuditOf(
     segmentBytes: audit.segmentBytes,
     evidence,
     ...(audit.privacy === 'plain' ? {} : { privacy: { key: audit.privacyKey, retentionDays: audit.retentionDays } }),
+    retentionDays: audit.retentionDays,
     now,
     meter: {
       recorded: metrics.recorded,
@@ -36,6 +37,7 @@ export function openAuditOf(
       queued: metrics.auditQueue,
       synced: metrics.auditSync,
       diskFree: metrics.diskFree,
+      oldestRecord: metrics.auditOldest,
     },
     log: (level, message, facts) => log[level](facts, message),
     onRecord: (event, reference) => {

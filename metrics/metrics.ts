@@ -36,6 +36,8 @@ export interface Metrics extends Observer {
   auditCheckpoint(atSeconds: number): void
   diskFree(bytes: number): void
   tallied(as: (typeof TALLIED_AS)[number], requests: number): void
+  /** Milliseconds since 1970. */
+  auditOldest(at: number): void
   /** Seconds since 1970. A failed reload leaves the time of the last good one. */
   reloaded(ok: boolean, atSeconds: number): void
   /** The series of what is no longer in the rule file go; new ones start at 0. */
@@ -85,6 +87,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     auditCheckpoint: (atSeconds) => instruments.auditCheckpoint.set(atSeconds),
     diskFree: (bytes) => instruments.auditDiskFree.set(bytes),
     tallied: (as, requests) => tallied(as)?.inc(requests),
+    auditOldest: (at) => instruments.auditOldest.set(at / 1000),
     breakglass: (active) => instruments.breakglass.set(active),
     reloaded(ok, atSeconds) {
       instruments.reloadOk.set(ok ? 1 : 0)

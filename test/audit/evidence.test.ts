@@ -444,6 +444,8 @@ t.test(
     const acknowledged: string[] = []
     for (const count of KILLED_AFTER) {
       const { child, printed, ended } = await storm(log, count % 2 === 0 ? 'write' : 'fsync', count, keyFile)
+      const live = await verify(log, [], undefined, Date.now())
+      t.same([live.result, live.problems], ['consistent', []], 'also while it is written')
       child.kill('SIGKILL')
       await ended
       acknowledged.push(...printed.filter((line) => line.length === 36))

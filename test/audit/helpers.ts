@@ -141,6 +141,7 @@ export class FaultyDisk implements Disk {
   syncs = 0
 
   remove = realDisk.remove
+  rename = realDisk.rename
   freeBytes = realDisk.freeBytes
 
   async open(path: string, kind: 'existing' | 'new'): Promise<DiskFile> {
