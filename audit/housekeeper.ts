@@ -17,6 +17,8 @@ import { type Purge, planPurge } from './purge.ts'
 import { readSegment } from './read.ts'
 import { DAY_MS, listSegments } from './segment.ts'
 import { readStamp } from './stamp.ts'
+import { listTallies, type TallyFile } from './tally-file.ts'
+import { HOUR_MS } from './tally-row.ts'
 import { unusedRules } from './unused-rules.ts'
 
 export interface HousekeeperOptions {
@@ -40,7 +42,6 @@ export interface HousekeeperOptions {
   readonly pace?: Pace
 }
 
-const HOUR_MS = 3_600_000
 /** Names of files that a record of a purge lists. */
 const MOST_NAMES = 32
 
@@ -154,6 +155,7 @@ export class Housekeeper {
     const { segments, tree, prev, oldest, newest } = purge
     const rest = base.segments.slice(segments.length)
     const rules = await unusedRules(dir, rest, before, this.#pace)
+    const tallies = await oldTallies(dir, before)
     const facts = {
       ...purgeFacts(tree, prev),
       from: base.frontier.size + 1,
@@ -163,12 +165,15 @@ export class Housekeeper {
       files: segments.slice(0, MOST_NAMES).map(({ name }) => name),
       file_count: segments.length,
       rules,
+      tallies: tallies.length,
+      tallies_through: tallies.at(-1)?.plainName ?? null,
     }
     const reason = `Records older than ${retentionDays} days were removed`
     await record({ action: 'purge', outcome: 'success', reason, policy: null, facts })
     // What explains the gap is signed and on the disk before there is one.
     if (!(await seal())) return
     await this.#removeAll(segments.map(({ name }) => name))
+    await this.#removeAll(tallies.map(({ name }) => name))
     await this.#removeAll(rules.map((name) => join(RULES_FOLDER, name)))
     await prune(tree.size)
     this.#base = null
@@ -208,4 +213,10 @@ export class Housekeeper {
       return
     }
   }
+}
+
+/** Tallies whose hour ended before a time. */
+async function oldTallies(dir: string, before: number): Promise<TallyFile[]> {
+  // The newest may be open.
+  return (await listTallies(dir)).slice(0, -1).filter(({ startedAt }) => startedAt + HOUR_MS <= before)
 }

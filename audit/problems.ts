@@ -13,7 +13,14 @@ export const TAMPERED = [
   'mismatch',
 ] as const
 /** What is not there, or not yet signed; of an extract: a file, or a checkpoint to hold it against. */
-export const INCOMPLETE = ['missing-segment', 'torn', 'unsigned-tail', 'purged', 'missing-file', 'no-checkpoint'] as const
+export const INCOMPLETE = [
+  'missing-segment',
+  'torn',
+  'unsigned-tail',
+  'purged',
+  'missing-file',
+  'no-checkpoint',
+] as const
 export type ProblemKind = (typeof TAMPERED)[number] | (typeof INCOMPLETE)[number]
 
 export interface Problem {

@@ -18,7 +18,8 @@ const MOST_OPEN_MS = 2 * HOUR_MS
 export class TallyCheck {
   readonly #problems: Problems
   readonly #seals = new Map<string, Seal>()
-  /** Up to and with this name they were purged. */
+  /** Up to and with which name they were purged, and which record says so. */
+  readonly #purges: { readonly through: string; readonly sequence: number }[] = []
   #purgedThrough = ''
   /** Closed files that are as they were recorded. */
   good = 0
@@ -32,8 +33,8 @@ export class TallyCheck {
   /** What a record says of tallies. */
   told({ event, landline: { facts = {} } }: AuditRecord, place: Place): void {
     const { file, size, sha256, tallies_through: through } = facts
-    if (event.action === 'purge' && typeof through === 'string' && through > this.#purgedThrough)
-      this.#purgedThrough = through
+    if (event.action === 'purge' && typeof through === 'string')
+      this.#purges.push({ through, sequence: event.sequence })
     if (event.action !== 'tally') return
     if (typeof file !== 'string' || typeof size !== 'number' || typeof sha256 !== 'string') return
     const before = this.#seals.get(file)
@@ -44,8 +45,13 @@ export class TallyCheck {
     }
   }
 
-  /** To be called after the last record. Rejects with the system's error where the folder cannot be read. */
-  async end(dir: string, now: number): Promise<void> {
+  /**
+   * To be called after the last record. A purge counts only among the first `signed` records: anybody who can write the folder
+   * can add one behind. Rejects with the system's error where the folder cannot be read.
+   */
+  async end(dir: string, now: number, signed: number): Promise<void> {
+    for (const { through, sequence } of this.#purges)
+      if (sequence <= signed && through > this.#purgedThrough) this.#purgedThrough = through
     const files = new Map((await listTallies(dir)).map((file) => [file.plainName, file]))
     for (const [name, seal] of this.#seals) {
       const file = files.get(name)

@@ -94,7 +94,7 @@ async function verifyOnce(options: VerifyOptions): Promise<Verification> {
   await heads.end(reading.head)
   if (base !== null && base.sequence > heads.goodSize) tellUnsignedPurge(base, problems)
   reading.judgeEnd(options.now)
-  await tallies.end(options.dir, options.now)
+  await tallies.end(options.dir, options.now, heads.goodSize)
   const purgedThrough = base?.frontier.size ?? 0
   const { result } = problems
   const isIntact = options.keys.length > 0 && heads.outsideSize > 0

@@ -9,6 +9,7 @@ import { lookUp } from '../../audit/look-up.ts'
 import { Frontier, leafHash } from '../../audit/merkle.ts'
 import type { SigningKey } from '../../audit/note.ts'
 import { readRecords } from '../../audit/read.ts'
+import { tallyName } from '../../audit/tally-file.ts'
 import type { SystemEvent } from '../../rules/events.ts'
 import {
   checkpointsOf,
@@ -26,6 +27,7 @@ import {
 import { denial, NOON, openWith, type Plain } from './helpers.ts'
 
 const RETENTION = 10
+t.setTimeout(120_000)
 const noPace = async () => {}
 
 function housekeeping(day: number, change: Partial<AuditOptions> = {}): Partial<AuditOptions> {
@@ -247,7 +249,7 @@ t.test('a purge that nobody signed explains nothing', async (t) => {
   t.match(recovered, { event: { outcome: 'failure' }, landline: { facts: { missing_records: through } } })
 })
 
-t.test('archived rules go when no record names them any more', async (t) => {
+t.test('archived rules go when no record names them any more, tallies when they are old enough', async (t) => {
   const dir = t.testdir()
   const key = newKey()
   const revision = (n: number) => `sha256:${String(n).repeat(64)}`
@@ -260,7 +262,16 @@ t.test('archived rules go when no record names them any more', async (t) => {
   }
   await writeSigned(dir, key, 1, { now: () => NOON + 8 * DAY })
   for (const name of readdirSync(join(dir, 'rules'))) utimesSync(join(dir, 'rules', name), NOON / 1000, NOON / 1000)
+  const tallies = [0, 1, 8].map((day) => tallyName(NOON + day * DAY))
+  for (const name of tallies) writeFileSync(join(dir, name), '{}\n')
   await tidyOn(dir, key, 10.6)
+  const purge = (await recordsOf(dir)).find(({ event }) => event.action === 'purge')
+  t.match(purge.landline.facts, { tallies: 1, tallies_through: tallies[0], rules: [`${'0'.repeat(64)}.json`] })
+  t.same(
+    readdirSync(dir).filter((name) => name.startsWith('tally')),
+    [`${tallies[1]}.gz`, tallies[2]],
+    'the newest stays as it is',
+  )
   const left = () =>
     readdirSync(join(dir, 'rules'))
       .map((name) => name.slice(0, 3))
@@ -295,7 +306,6 @@ function stopping(after: number): { disk: Disk; changes: () => number } {
 }
 
 t.test('stopped at any step of a purge or a compression: nothing is lost, and the next run finishes it', async (t) => {
-  t.setTimeout(120_000)
   const root = t.testdir({ whole: {} })
   const key = newKey()
   for (const day of [0, 1, 3, 8])
@@ -304,7 +314,7 @@ t.test('stopped at any step of a purge or a compression: nothing is lost, and th
   const run = async (dir: string, after: number) => {
     writeFiles(dir, files)
     const { disk, changes } = stopping(after)
-    const signed = await openSigned(dir, key, housekeeping(12, { disk, stallMs: 50 })).catch(() => null)
+    const signed = await openSigned(dir, key, housekeeping(12, { disk })).catch(() => null)
     await signed?.audit.tidy()
     await signed?.audit.close()
     return changes()
