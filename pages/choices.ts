@@ -11,9 +11,24 @@ export interface Choice {
   readonly quality: number
 }
 
+/** Clients of one kind all say the same: what they said is kept, so many headers of so many characters at most. */
+const MOST_KEPT = 128
+const MAX_KEPT_LENGTH = 256
+const kept = new Map<string, readonly Choice[]>()
+
 /** The elements in their order, without those whose weight is malformed. */
 export function choicesOf(header: string | null): readonly Choice[] {
   if (header === null) return []
+  const known = kept.get(header)
+  if (known !== undefined) return known
+  const choices = read(header)
+  if (header.length > MAX_KEPT_LENGTH) return choices
+  if (kept.size >= MOST_KEPT) kept.clear()
+  kept.set(header, choices)
+  return choices
+}
+
+function read(header: string): readonly Choice[] {
   const choices: Choice[] = []
   for (const element of header.slice(0, MAX_HEADER_LENGTH).split(',', MAX_CHOICES)) {
     const [value = '', ...parameters] = element.split(';').map((part) => part.trim().toLowerCase())

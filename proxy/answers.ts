@@ -1,7 +1,8 @@
 /** The answers that are the proxy's own: denials and failures, in the client's language, with what support will ask for. */
 import { wantsHtml } from '../pages/accept.ts'
 import { chooseLanguage } from '../pages/language.ts'
-import { denialPage, failurePage } from '../pages/pages.ts'
+import { failurePage } from '../pages/pages.ts'
+import { preparePages } from '../pages/prepared.ts'
 import { PAGE_POLICY } from '../pages/shell.ts'
 import { httpDate } from './date.ts'
 import type { Exchange } from './exchange.ts'
@@ -18,6 +19,8 @@ export interface AnswerOptions {
   readonly now: () => number
   readonly keepAlive: boolean
 }
+
+const denialPages = preparePages()
 
 const REASONS: Readonly<Record<number, string>> = {
   400: 'Bad Request',
@@ -43,8 +46,9 @@ export function denialAnswer(exchange: Exchange, head: RequestHead, options: Ans
   const { verdict, reference, policy } = exchange
   if (verdict === null || reference === null) throw new Error('a denial is recorded before it is answered')
   const acceptLanguage = fieldValue(head, 'accept-language')
-  const body = denialPage({
-    html: wantsPage(head),
+  const html = wantsPage(head)
+  const body = denialPages.page({
+    html,
     language: chooseLanguage(acceptLanguage),
     acceptLanguage,
     reason: verdict.reason,
@@ -56,7 +60,7 @@ export function denialAnswer(exchange: Exchange, head: RequestHead, options: Ans
     host: exchange.evidence.host,
     ownHost: options.ownHost,
   })
-  return answer(403, body, wantsPage(head), { error: 'http_request_denied', reference }, head, options)
+  return answer(403, body, html, { error: 'http_request_denied', reference }, head, options)
 }
 
 /** The status and the error type of the failure, with the reference of its record where there is one. */
@@ -106,23 +110,20 @@ function answer(
   { name, now, keepAlive }: AnswerOptions,
 ): Buffer {
   const details = reference === null ? '' : `; details="ref=${reference}"`
-  const lines = [
-    `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}`,
-    `Date: ${httpDate(now())}`,
-    `Proxy-Status: ${name}; error=${error}${details}`,
-    ...(reference === null ? [] : [`Landline-Reference: ${reference}`]),
-    `Content-Type: ${html ? 'text/html' : 'text/plain'}; charset=utf-8`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Cache-Control: no-store',
-    ...(status === 405 ? ['Allow: GET, HEAD, OPTIONS'] : []),
-    ...(html ? [`Content-Security-Policy: ${PAGE_POLICY}`] : []),
-    'X-Content-Type-Options: nosniff',
-    'Vary: Accept, Accept-Language',
-    `Connection: ${keepAlive ? 'keep-alive' : 'close'}`,
-    '',
-    head?.method === 'HEAD' ? '' : body,
-  ]
-  return Buffer.from(lines.join('\r\n'))
+  const text =
+    `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\n` +
+    `Date: ${httpDate(now())}\r\n` +
+    `Proxy-Status: ${name}; error=${error}${details}\r\n` +
+    (reference === null ? '' : `Landline-Reference: ${reference}\r\n`) +
+    `Content-Type: ${html ? 'text/html' : 'text/plain'}; charset=utf-8\r\n` +
+    `Content-Length: ${Buffer.byteLength(body)}\r\n` +
+    'Cache-Control: no-store\r\n' +
+    (status === 405 ? 'Allow: GET, HEAD, OPTIONS\r\n' : '') +
+    (html ? `Content-Security-Policy: ${PAGE_POLICY}\r\n` : '') +
+    'X-Content-Type-Options: nosniff\r\n' +
+    'Vary: Accept, Accept-Language\r\n' +
+    `Connection: ${keepAlive ? 'keep-alive' : 'close'}\r\n\r\n`
+  return Buffer.from(head?.method === 'HEAD' ? text : text + body)
 }
 
 /** Browsers throw away what a refused tunnel says; a page is for plain HTTP alone. */

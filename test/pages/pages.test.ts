@@ -5,6 +5,7 @@ import { html, oneLine, printable } from '../../pages/html.ts'
 import { chooseLanguage, chooseText, LANGUAGES, pickText } from '../../pages/language.ts'
 import { homePage, noticePage } from '../../pages/own-pages.ts'
 import { type DenialPage, denialPage, failurePage } from '../../pages/pages.ts'
+import { preparePages } from '../../pages/prepared.ts'
 import { PAGE_POLICY } from '../../pages/shell.ts'
 import { type Whoami, whoamiPage } from '../../pages/whoami.ts'
 import { WORDS } from '../../pages/words.ts'
@@ -192,6 +193,39 @@ for (const [name, changes, wants, not] of DENIAL_CASES) {
     if (not !== undefined) t.notOk(withoutStyle(body).includes(not), `${not}\n${body}`)
   })
 }
+
+t.test('a prepared page says what the page itself says, whatever came before', async (t) => {
+  const pages = preparePages()
+  const texts = { '': 'Not here', de: 'Hier nicht' }
+  const variants: readonly Partial<DenialPage>[] = [
+    ...DENIAL_CASES.map(([, changes]) => changes),
+    ...['en', 'de', 'null', '-', '=en', 'x'.repeat(200), null].map((acceptLanguage) => ({
+      acceptLanguage,
+      reason: texts,
+    })),
+    ...['Zoom', 'null', '-', 'Zoom\n=de', null].map((service) => ({ service })),
+    ...['zoom.us', '[2001:db8::7]', '<b>', '\ue000', '\ue001', '', null].map((host) => ({ host })),
+    { reference: '019934b2-7c55-7abc-8def-0123456789ab' },
+    { reference: '"&<' },
+    ...['\ue000 and \ue001', '%EE%80%81'].map((text) => ({ reason: { '': text } })),
+    ...['wifi', 'wifi wireless'].map((id) => ({ segment: { id, medium: 'wireless', shared: false } as const })),
+  ]
+  for (let round = 0; round < 3; round++)
+    for (const changes of variants)
+      for (const html of [false, true]) {
+        const denial = {
+          ...DENIAL,
+          html,
+          ...changes,
+          ...(round === 1 && { reference: `r-${round}`, host: 'other.test' }),
+        }
+        t.equal(pages.page(denial), denialPage(denial), JSON.stringify(changes))
+      }
+  for (let number = 0; number < 2000; number++) {
+    const denial = { ...DENIAL, acceptLanguage: `de;q=0.${number}` }
+    if (pages.page(denial) !== denialPage(denial)) t.fail(`${number}: many clients' own words`)
+  }
+})
 
 const FAILURE_CASES: readonly (readonly [status: number, en: string, de: string])[] = [
   [400, 'could not be understood', 'nicht verständlich'],

@@ -1,0 +1,82 @@
+/**
+ * Denial pages whose fixed parts are laid out once: in a storm of denials only the host and the reference differ, and to lay a
+ * page out costs several times the decision. What comes out is what `denialPage` says.
+ */
+import type { Texts } from '../rules/model.ts'
+import { type DenialPage, denialPage } from './pages.ts'
+
+/** Stand for the host and the reference: characters for private use, which no escaping touches but that of a link. */
+const HOST = '\ue000'
+const REFERENCE = '\ue001'
+const REFERENCE_IN_LINK = encodeURIComponent(REFERENCE)
+const MARKS = new RegExp(`(${HOST}|${REFERENCE}|${REFERENCE_IN_LINK})`)
+/** What every form of page shows as it is. */
+const PLAIN = /^[\w.:[\]-]*$/
+/** The client's own words are part of the key: longer ones are not kept. */
+const MAX_LANGUAGE_LENGTH = 128
+const MOST_KEPT = 512
+
+export interface PreparedPages {
+  page(denial: DenialPage): string
+}
+
+export function preparePages(): PreparedPages {
+  /** Marks, and what stands around them; null where that would not come out right. */
+  const kept = new Map<string, readonly string[] | null>()
+  const numberOf = createNumbers()
+
+  const partsOf = (denial: DenialPage) => {
+    const key = keyOf(denial, numberOf)
+    const known = kept.get(key)
+    if (known !== undefined) return known
+    const host = denial.host == null ? null : HOST
+    const parts = denialPage({ ...denial, host, reference: REFERENCE }).split(MARKS)
+    const made = filled(parts, denial) === denialPage(denial) ? parts : null // else a rule's text holds a mark
+    if (kept.size >= MOST_KEPT) kept.clear()
+    kept.set(key, made)
+    return made
+  }
+
+  return {
+    page(denial) {
+      const { host, reference, acceptLanguage } = denial
+      const isPlain = PLAIN.test(host ?? '') && PLAIN.test(reference)
+      const parts = isPlain && (acceptLanguage ?? '').length <= MAX_LANGUAGE_LENGTH ? partsOf(denial) : null
+      return parts === null ? denialPage(denial) : filled(parts, denial)
+    },
+  }
+}
+
+function filled(parts: readonly string[], { host, reference }: DenialPage): string {
+  let text = ''
+  for (const part of parts) {
+    if (part === HOST) text += host ?? ''
+    else text += part === REFERENCE || part === REFERENCE_IN_LINK ? reference : part
+  }
+  return text
+}
+
+/** All that the page depends on, but for host and reference. A name may be any text, so it stands last; a field's value is one line. */
+function keyOf(denial: DenialPage, numberOf: (texts: Texts | null) => number): string {
+  const { html, language, acceptLanguage, unknownClient, host, segment, service, ownHost, reason, alternative } = denial
+  const own = `${numberOf(reason)} ${numberOf(alternative)} ${segment.id} ${segment.medium} ${ownHost}`
+  return `${html} ${language} ${unknownClient} ${host == null} ${own} ${marked(acceptLanguage)}\n${marked(service)}`
+}
+
+/** So that no text means its absence. */
+function marked(text: string | null | undefined): string {
+  return text == null ? '-' : `=${text}`
+}
+
+/** A number for each set of texts: those of a rule are the same ones for as long as the rules are in force. */
+function createNumbers(): (texts: Texts | null) => number {
+  const numbers = new WeakMap<Texts, number>()
+  let last = 0
+  return (texts) => {
+    if (texts === null) return 0
+    const known = numbers.get(texts)
+    if (known !== undefined) return known
+    numbers.set(texts, ++last)
+    return last
+  }
+}
