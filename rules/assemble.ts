@@ -18,6 +18,7 @@ import type { Exception, Policy, Rule, Ruling, Seat, Service } from './policy.ts
 import { buildPrefixTable } from './prefix-table.ts'
 
 const TRUE = true as const
+const NO_LIFTS = Object.freeze([])
 
 /** What the blueprint was drawn from, with its lists as they are. */
 export interface Entries {
@@ -45,6 +46,8 @@ export function assemble(blueprint: Blueprint, entries: Entries = unpack(bluepri
     exceptions: Object.freeze(exceptions),
     otherwise: rulingOf(file.otherwise, mode, 'otherwise', texts),
     ipLiterals: rulingOf(file.ipLiterals, mode, 'ip_literals', texts),
+    otherwiseLifts: NO_LIFTS,
+    ipLiteralsLifts: NO_LIFTS,
     unjudged: rulingOf('allow', mode, 'none', texts),
     file,
     blueprint,
@@ -112,6 +115,7 @@ function compileRule(entry: RuleEntry, exceptions: readonly Exception[], ceiling
     .map((exception) => ({
       exception,
       ruling: Object.freeze({ ...ruling, action: 'except' as const, exception: exception.entry.id }),
+      isBreakglass: false,
     }))
   return Object.freeze({ ...conditionsOf(entry), ruling, lifts })
 }

@@ -3,7 +3,7 @@
  * prefixes or rules: everything here is a look-up in a table that `compile` made.
  */
 import { isDuring } from './during.ts'
-import { liftOf } from './exceptions.ts'
+import { decisiveLift, liftOf } from './exceptions.ts'
 import type { Address, Evidence, EvidenceKind, Match, Mode, Verdict, VerdictAction } from './model.ts'
 import { narrateClient, narrateMatch, narrateRules, narrateVerdict, type Trace } from './narrate.ts'
 import type { Lift, Named, Policy, Ruling, Seat, Service } from './policy.ts'
@@ -46,7 +46,7 @@ export function decide(policy: Policy, evidence: Evidence, trace?: Trace): Verdi
 
 function strictest(policy: Policy, seat: Seat, evidence: Evidence, matches: readonly Match[], trace?: Trace): Verdict {
   const { source, at } = evidence
-  let ruling = isUnknownAddress(seat, evidence, matches) ? policy.ipLiterals : null
+  let ruling = isUnknownAddress(seat, evidence, matches) ? judgeAddress(policy, seat, source, at) : null
   let service: Service | null = null
   for (let index = 0; index < matches.length; index++) {
     const named = serviceOf(policy, matches[index])
@@ -118,9 +118,15 @@ export function judge(
     if (rule.entry.during !== null && !isDuring(rule.entry.during, at)) continue
     const lift = liftOf(rule, seat.segment.id, source, at)
     if (lift === null) return settle(rule.ruling, lifted)
-    lifted ??= lift
+    lifted = decisiveLift(lifted, lift)
   }
-  return settle(policy.otherwise, lifted)
+  const lift = liftOf({ lifts: policy.otherwiseLifts }, seat.segment.id, source, at)
+  return lift === null ? settle(policy.otherwise, lifted) : decisiveLift(lifted, lift).ruling
+}
+
+/** What is said of a bare address of no service. */
+function judgeAddress(policy: Policy, { segment }: Seat, source: Address | null, at: number): Ruling {
+  return liftOf({ lifts: policy.ipLiteralsLifts }, segment.id, source, at)?.ruling ?? policy.ipLiterals
 }
 
 /** An exception has let the request through, unless another rule blocks it all the same. */

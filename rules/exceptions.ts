@@ -5,11 +5,21 @@ import type { Address } from './model.ts'
 import type { Exception, Lift, Rule } from './policy.ts'
 
 /** The first exception that takes the rule out of the search; null when none does. */
-export function liftOf(rule: Rule, segment: string, source: Address | null, at: number): Lift | null {
-  for (const lift of rule.lifts) {
+export function liftOf(
+  { lifts }: Pick<Rule, 'lifts'>,
+  segment: string,
+  source: Address | null,
+  at: number,
+): Lift | null {
+  for (const lift of lifts) {
     if (isInForce(lift.exception, at) && isFor(lift.exception, segment, source)) return lift
   }
   return null
+}
+
+/** Which of two lifts let a request through: without either it would not have been. */
+export function decisiveLift(before: Lift | null, next: Lift): Lift {
+  return before === null || (next.isBreakglass && !before.isBreakglass) ? next : before
 }
 
 /** From its start on, up to but not including the instant of its end. */

@@ -1,5 +1,7 @@
 /** `exceptions` and `tests` of the rule file: who, what, and times to the second. */
+
 import { parseAddress, parsePrefixes, quoted } from './address.ts'
+import { ALL_RULES } from './breakglass.ts'
 import { canonicalHost } from './host.ts'
 import type { IdSpace } from './ids.ts'
 import { parseInstant } from './instant.ts'
@@ -14,7 +16,7 @@ type Parts = readonly Written<Draft<WrittenLists>>[]
 const LONGEST_MS = 90 * 24 * 60 * 60 * 1000
 
 /** Rule names of verdicts that no rule gives; rules cannot have them as ids. */
-export const RESERVED_RULES = ['none', 'otherwise', 'ip_literals', 'unknown_clients']
+export const RESERVED_RULES = ['none', 'otherwise', 'ip_literals', 'unknown_clients', ALL_RULES]
 
 /** The exceptions of all files, in order; their ids are added to `own`. `now` is in milliseconds since 1970. */
 export function parseExceptions(parts: Parts, ids: Ids, own: IdSpace, now: number): readonly ExceptionEntry[] {

@@ -36,6 +36,9 @@ export interface Policy {
   readonly exceptions: readonly Exception[]
   readonly otherwise: Ruling
   readonly ipLiterals: Ruling
+  /** What takes the place of the two above while it is in force: break-glass, and nothing that a rule file can say. */
+  readonly otherwiseLifts: readonly Lift[]
+  readonly ipLiteralsLifts: readonly Lift[]
   /** What is said of traffic of no service. */
   readonly unjudged: Ruling
   /** What the policy was made from, its tests included. */
@@ -109,6 +112,8 @@ export interface Rule {
 export interface Lift {
   readonly exception: Exception
   readonly ruling: Ruling
+  /** Of the two that let a request through, one by the file and one by break-glass, the latter is told. */
+  readonly isBreakglass: boolean
 }
 
 export interface Exception {
