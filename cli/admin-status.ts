@@ -1,6 +1,7 @@
 /** `landline admin status`: what a running proxy says of itself. */
 import { type AdminFlags, openAdminClient } from './admin-client.ts'
 import type { Status } from './api-status.ts'
+import { breakglassLine } from './breakglass.ts'
 import { EXIT, type ExitCode, type Io, printJson } from './io.ts'
 
 /** Rejects with AdminError where the proxy does not answer, or says no. */
@@ -12,19 +13,13 @@ export async function adminStatus(flags: AdminFlags, json: boolean, env: NodeJS.
   return EXIT.fine
 }
 
-function statusLines({
-  name,
-  version,
-  state,
-  uptime_seconds,
-  rules,
-  recording,
-  exceptions,
-}: Status): readonly string[] {
+function statusLines(status: Status): readonly string[] {
+  const { name, version, state, uptime_seconds, rules, recording, breakglass, exceptions } = status
   return [
     `${name}: ${state}, Landline ${version}, up for ${uptime_seconds} s`,
     `rules: ${rules.name} ${rules.revision}, mode ${rules.mode}`,
     `records: ${recording ? 'written' : 'CANNOT BE WRITTEN'}`,
+    ...breakglass.map((lift) => `BREAK-GLASS ${breakglassLine(lift)}`),
     ...exceptions.map(
       ({ id, state, rules, expires, ticket }) =>
         `exception ${id}: ${state}, lifts ${rules.join(', ')} until ${expires} (${ticket})`,

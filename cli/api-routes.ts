@@ -3,7 +3,9 @@ import type { ApiRoute } from '../admin/api.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { SigningKey } from '../audit/note.ts'
 import { exportRoute, revealRoute } from './api-audit.ts'
+import { breakglassRoutes } from './api-breakglass.ts'
 import { statusRoute } from './api-status.ts'
+import type { BreakglassBook } from './breakglass-book.ts'
 import type { Keeper } from './keeper.ts'
 import type { Log } from './operator-log.ts'
 import type { ServerConfig } from './settings.ts'
@@ -12,6 +14,7 @@ import type { ServerConfig } from './settings.ts'
 export interface ApiParts {
   readonly config: ServerConfig
   readonly keeper: Keeper
+  readonly breakglass: BreakglassBook
   readonly audit: Audit
   /** Signs the log. */
   readonly signingKey: SigningKey
@@ -22,5 +25,5 @@ export interface ApiParts {
 }
 
 export function apiRoutes(parts: ApiParts): readonly ApiRoute[] {
-  return [statusRoute(parts), exportRoute(parts), revealRoute(parts)]
+  return [statusRoute(parts), ...breakglassRoutes(parts), exportRoute(parts), revealRoute(parts)]
 }

@@ -3,6 +3,7 @@ import type { ApiRoute } from '../admin/api.ts'
 import { ROLES } from '../admin/users.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import type { Policy } from '../rules/policy.ts'
+import { answerOf, type BreakglassAnswer } from './api-breakglass.ts'
 import type { ApiParts } from './api-routes.ts'
 
 /** What the call answers. Times are RFC 3339. */
@@ -16,6 +17,8 @@ export interface Status {
   readonly rules: { readonly name: string; readonly revision: string; readonly mode: string }
   readonly recording: boolean
   readonly exceptions: readonly StatusException[]
+  /** What is lifted now. */
+  readonly breakglass: readonly BreakglassAnswer[]
 }
 
 interface StatusException {
@@ -32,7 +35,7 @@ export function statusRoute(parts: ApiParts): ApiRoute {
   return { method: 'GET', path: '/api/v1/status', roles: ROLES, answer: () => statusOf(parts) }
 }
 
-function statusOf({ config, keeper, audit, now, state }: ApiParts): Status {
+function statusOf({ config, keeper, breakglass, audit, now, state }: ApiParts): Status {
   const { policy } = keeper
   return {
     name: config.name,
@@ -44,6 +47,7 @@ function statusOf({ config, keeper, audit, now, state }: ApiParts): Status {
     rules: { name: policy.name, revision: policy.revision, mode: policy.mode },
     recording: audit.healthy(),
     exceptions: exceptionsOf(policy, now()),
+    breakglass: breakglass.active.map(answerOf),
   }
 }
 

@@ -1,4 +1,4 @@
-/** Rules and their shadow change each by itself, and come into force as one. */
+/** Rules, what break-glass lifts, and the shadow change each by itself, and come into force as one. */
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Candidate } from './candidate.ts'
 import type { First } from './first-policy.ts'
@@ -13,7 +13,7 @@ export interface Beginnings {
 
 /** What is in force at the start. */
 export function beginning({ first, shadow }: Beginnings): InForce {
-  return { policy: first.policy, shadow: shadow?.policy ?? null }
+  return { policy: first.policy, lifts: [], shadow: shadow?.policy ?? null }
 }
 
 /** Puts a changed part in force with what else is; the series of the metrics follow. */

@@ -15,6 +15,7 @@ import { auditRules } from './audit-rules.ts'
 import { auditShow } from './audit-show.ts'
 import { auditVerify } from './audit-verify.ts'
 import { auditVerifyExport } from './audit-verify-export.ts'
+import { breakglass } from './breakglass.ts'
 import { check } from './check.ts'
 import { classify } from './classify.ts'
 import { diff } from './diff.ts'
@@ -101,6 +102,8 @@ async function run(line: CommandLine): Promise<ExitCode> {
       return auditForget({ month: first, ...line.flags }, io)
     case 'audit keygen':
       return auditKeygen({ file: first, name: line.flags.name, json: line.flags.json === true }, io)
+    case 'breakglass':
+      return breakglass(line.flags, process.env, io)
     case 'admin hash': {
       const { name, role = [], json = false } = line.flags
       return adminHash({ name, roles: role, json }, io)

@@ -117,6 +117,27 @@ export const COMMANDS = {
     },
   },
   ...AUDIT_COMMANDS,
+  breakglass: {
+    help: 'lift rules on the running proxy, 24 h at most; without flags, what is lifted',
+    positionals: [],
+    flags: {
+      rule: {
+        type: 'strings',
+        value: 'ID|all',
+        help: 'the rule to lift, otherwise, ip_literals, or all; again for a second one',
+      },
+      until: {
+        type: 'string',
+        value: 'TIME',
+        help: 'when it ends by itself: 2026-12-02T18:00:00+01:00, or 90m, 2h from now',
+      },
+      ticket: { type: 'string', value: 'T', help: 'under which number this is kept' },
+      by: { type: 'string', value: 'WHO', help: 'who asked for it' },
+      end: { type: 'string', value: 'ID|all', help: 'end one that is active before its time' },
+      ...ADMIN,
+      json: JSON_FLAG,
+    },
+  },
   admin: {
     help: 'passwords for the admin port, and what it says',
     positionals: ['SUBCOMMAND'],

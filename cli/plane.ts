@@ -7,11 +7,15 @@ import { rowOf, type TallyRow } from '../audit/tally-row.ts'
 import type { Family } from '../metrics/exposition.ts'
 import type { ProxyOptions } from '../proxy/options.ts'
 import { createProxy } from '../proxy/server.ts'
+import { type RuleLift, withLifts } from '../rules/breakglass.ts'
 import type { Policy } from '../rules/policy.ts'
 
 /** All that exchanges are judged by. Each asks once, at its beginning, and keeps what it was given. */
 export interface InForce {
+  /** As the rule file says. */
   readonly policy: Policy
+  /** What break-glass takes out of it. */
+  readonly lifts: readonly RuleLift[]
   /** Judged beside it, and never acts. */
   readonly shadow: Policy | null
 }
@@ -41,17 +45,19 @@ export interface PlaneOptions extends Omit<ProxyOptions, 'policy' | 'shadow' | '
 /** One proxy, in this thread: it counts straight into this thread's metrics. */
 export function createLocalPlane({ rules, tallied, ...options }: PlaneOptions): Plane {
   let inForce = rules
+  let policy = withLifts(rules.policy, rules.lifts)
   const proxy = createProxy({
     ...options,
-    policy: () => inForce.policy,
+    policy: () => policy,
     shadow: () => inForce.shadow,
     tally: (allowed) => tallied([rowOf(allowed)]),
   })
   return {
     listen: () => proxy.listen(),
     async use(next) {
-      const isSame = next.policy === inForce.policy
+      const isSame = next.policy === inForce.policy && next.lifts === inForce.lifts
       inForce = next
+      if (!isSame) policy = withLifts(next.policy, next.lifts)
       if (!isSame) void proxy.rejudge('the rules were changed')
     },
     rejudge: (why) => proxy.rejudge(why),

@@ -15,6 +15,7 @@ import { type AdminFiles, readAdminFiles } from './admin-files.ts'
 import { openAdminPort } from './admin-port.ts'
 import { apiRoutes } from './api-routes.ts'
 import { type Signing, signingOf } from './audit-signing.ts'
+import { breakglassFor } from './breakglass-wiring.ts'
 import type { Candidate } from './candidate.ts'
 import { listenForChanges } from './changes.ts'
 import { type ConfigFlags, formatConfigProblem, loadConfig } from './config.ts'
@@ -99,7 +100,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     name: config.name,
     ownHost: config.ownHost,
     token,
-    judge: judgeFor(() => keeper.policy, now),
+    judge: judgeFor(() => breakglass.policy, now),
     rules: () => keeper.policy,
     samples: () => samplesOf(keeper.policy),
     serviceName: (id) => keeper.policy.services.get(id)?.name ?? null,
@@ -113,6 +114,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
   const plane = openPlane(parts, tallies, { port: ownPort, token })
   const change = changing(beginning(parts), plane, metrics)
   const keeper = keeperFor(parts, (policy) => change({ policy }))
+  const breakglass = breakglassFor(parts, keeper, (lifts) => change({ lifts }))
   const shadow = shadowKeeperFor({ ...parts, changed: (shadow) => change({ shadow }) })
   const archived = await archiveFirst(parts, keeper)
   metrics.reloaded(parts.first.isWhatWasAskedFor, now() / 1000)
@@ -120,11 +122,20 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
   const admin = openAdminPort({
     config,
     files: parts.adminFiles,
-    routes: apiRoutes({ config, keeper, audit, signingKey: parts.signing.evidence.key, log, now, state: () => state }),
+    routes: apiRoutes({
+      config,
+      keeper,
+      breakglass,
+      audit,
+      signingKey: parts.signing.evidence.key,
+      log,
+      now,
+      state: () => state,
+    }),
     recorder: audit,
     now,
     metrics: async (accept) => metrics.expose(accept, await plane.families()),
-    ready: () => readiness(state, audit, config, keeper.isRefused),
+    ready: () => readiness(state, audit, config, keeper.isRefused, breakglass.active),
     // Who asks here is not known, and may take the file out of the building.
     pac: () => pac(true),
     log,
@@ -133,6 +144,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
   let started = () => {}
   try {
     const adminPort = await admin.listen()
+    await breakglass.resume()
     const listeners = await plane.listen()
     quiet = listenForChanges({ keeper, shadow, plane, audit, log, now })
     const { name, revision, mode } = keeper.policy
@@ -159,6 +171,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     log.info({ signal, connections: plane.connections }, 'landline drains')
     started()
     await quiet()
+    await breakglass.stop()
     await plane.drain()
     await tallies.close()
     await admin.settle()
@@ -173,6 +186,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     // Also where a port is taken or a record cannot be written: what is left open would keep the process from its end.
     await quiet()
     archived()
+    await breakglass.stop()
     await plane.drain()
     await tallies.close()
     await Promise.all([admin.close(), ownPages.close()])

@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics/metrics.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import type { ProxyOptions } from '../proxy/options.ts'
 import type { Signing } from './audit-signing.ts'
+import type { Breakglass } from './breakglass-store.ts'
 import { type Log, logRecorded } from './operator-log.ts'
 import type { ServerConfig } from './settings.ts'
 
@@ -118,10 +119,17 @@ export function pacProxies({ pac, listeners }: ServerConfig, at: string | undefi
 }
 
 /** What `/readyz` says. Refused rules do not make it unready: the last good ones are in force. */
-export function readiness(state: string, audit: Audit, config: ServerConfig, isRefused: boolean): Readiness {
+export function readiness(
+  state: string,
+  audit: Audit,
+  config: ServerConfig,
+  isRefused: boolean,
+  lifted: readonly Breakglass[],
+): Readiness {
   const reasons: string[] = []
   if (state !== 'serving') reasons.push(state)
   if (config.audit.onFailure === 'block' && !audit.healthy()) reasons.push('records cannot be written')
-  const warnings = isRefused ? ['the rule file is refused; the last good rules are in force'] : []
+  const warnings = lifted.map(({ id, until }) => `${id} lifts rules until ${new Date(until).toISOString()}`)
+  if (isRefused) warnings.push('the rule file is refused; the last good rules are in force')
   return { ready: reasons.length === 0, reasons, warnings }
 }

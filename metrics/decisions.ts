@@ -1,4 +1,5 @@
 /** Counts verdicts: by service, by segment, by rule, by exception. Its series follow the rule file. */
+import { isBreakglassId } from '../rules/breakglass.ts'
 import type { ExchangeEnd } from '../rules/events.ts'
 import { MEDIA, type Medium, type Mode, VERDICT_ACTIONS } from '../rules/model.ts'
 import type { Instruments } from './instruments.ts'
@@ -26,6 +27,7 @@ export interface Decisions {
 /** Beyond the rules of the file: what else decides. Traffic that nothing decided on matches no rule. */
 const BUILT_IN_RULES = ['otherwise', 'ip_literals', 'unknown_clients']
 const NONE = 'none'
+const BREAKGLASS = 'breakglass'
 const ACTIONS = VERDICT_ACTIONS.map(labelValue)
 /** An exemplar is refused beyond 128 characters; a reference is a UUID. */
 const MAX_REFERENCE_LENGTH = 64
@@ -53,10 +55,7 @@ export function createDecisions(instruments: Instruments): Decisions {
         ACTIONS.map((action) => ({ segment, medium: media.get(segment) ?? 'unknown', action })),
       )
       rules.keep([...BUILT_IN_RULES, ...policy.rules], (rule) => ACTIONS.map((action) => ({ rule, action })))
-      exceptions.keep(
-        policy.exceptions.map(({ id }) => id),
-        (exception) => [{ exception }],
-      )
+      exceptions.keep([BREAKGLASS, ...policy.exceptions.map(({ id }) => id)], (exception) => [{ exception }])
     },
     count({ verdict, refused, bareAddress, reference }) {
       if (verdict === null) return
@@ -73,9 +72,14 @@ export function createDecisions(instruments: Instruments): Decisions {
       segments.at(segment.id, place)?.inc()
       // What the rule said, also where the guard or the port list then refused.
       if (verdict.rule !== NONE) rules.at(verdict.rule, VERDICT_ACTIONS.indexOf(verdict.action))?.inc()
-      if (verdict.exception !== null) exceptions.at(verdict.exception, 0)?.inc()
+      if (verdict.exception !== null) exceptions.at(exceptionLabel(verdict.exception), 0)?.inc()
     },
   }
+}
+
+/** Each break-glass has an id of its own, of which there may be any number. */
+function exceptionLabel(id: string): string {
+  return isBreakglassId(id) ? BREAKGLASS : id
 }
 
 interface Labelled {

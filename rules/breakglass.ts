@@ -13,9 +13,16 @@ export const ALL_RULES = 'all'
 /** Most that a message names of a longer list. */
 const MOST_NAMED = 20
 
+const ID = /^breakglass-\d{8}T\d{6}Z(?:-\d{1,3})?$/
+
+/** Whether what let a request through was break-glass, and no exception of the rule file. */
+export function isBreakglassId(id: string): boolean {
+  return ID.test(id)
+}
+
 /** Plain data, so that it can be sent to another thread. */
 export interface RuleLift {
-  /** As `landline.exception` in the records of what it lets through; begins with `breakglass-`. */
+  /** As `landline.exception` in the records of what it lets through: `breakglass-20261202T173000Z`. */
   readonly id: string
   /** Ids of rules, `otherwise` and `ip_literals` among them; or `all` alone. */
   readonly rules: readonly string[]

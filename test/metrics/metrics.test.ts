@@ -118,6 +118,17 @@ const END_CASES: readonly (readonly [name: string, end: ExchangeEnd, want: Reado
     },
   ],
   [
+    'break-glass, whichever',
+    end(ALLOWED, { action: 'except', rule: 'otherwise', exception: 'breakglass-20261202T100000Z-2' }),
+    {
+      [OK]: 1,
+      'decisions_total{action="except",medium="wireless",service="zoom"}': 1,
+      'segment_decisions_total{segment="wifi",medium="wireless",action="except"}': 1,
+      'rule_matches_total{rule="otherwise",action="except"}': 1,
+      'exception_uses_total{exception="breakglass"}': 1,
+    },
+  ],
+  [
     'a bare address',
     end({ ...ALLOWED, bareAddress: true }, { action: 'log', service: 'none', rule: 'ip_literals' }),
     {
