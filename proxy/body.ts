@@ -18,52 +18,48 @@ export interface BodyOptions {
   /** What it means when the sender breaks off, or breaks the rules of chunks. */
   readonly incomplete: FailureCode
   readonly malformed: FailureCode
+  /** What is to leave together with the first bytes of the body, that is at once where there are none yet. */
+  readonly head?: string
+  /** Called once: the whole body has been handed to the receiving socket (null), or never will be. */
+  readonly ended?: (error: Error | null) => void
 }
 
-const CRLF = Buffer.from('\r\n')
-
 export class BodyRelay implements Consumer {
-  /** Resolves when the whole body has been handed to the receiving socket. */
-  readonly done: Promise<void>
   /** The whole body has been handed on. */
   complete = false
   #over = false
   #from: Wire
   #to: Wire
   #options: BodyOptions
+  #head: string
   #left: number
   #decoder: ChunkedDecoder | null
-  #resolve!: () => void // set in the constructor's promise
-  #reject!: (error: Error) => void // likewise
 
   constructor(from: Wire, to: Wire, options: BodyOptions) {
     this.#from = from
     this.#to = to
     this.#options = options
-    const { framing } = options
+    const { framing, head = '' } = options
+    this.#head = head
     this.#left = framing.kind === 'length' ? framing.length : 0
     this.#decoder = framing.kind === 'chunked' ? new ChunkedDecoder() : null
-    this.done = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
-    // A failure may come before anyone waits for it; those who wait still see it.
-    this.done.catch(() => {})
-    if (framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0)) this.#finish()
+  }
+
+  /** `follow`: bytes that are about to be given by the sender's wire. */
+  start(follow: number): void {
+    const { framing } = this.#options
+    const isEmpty = framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0)
+    if (isEmpty || follow === 0) this.#to.write(this.#takeHead())
+    if (isEmpty) this.#finish()
     else {
-      to.onDrain = () => from.resume()
-      from.attach(this)
+      this.#to.onDrain = () => this.#from.resume()
+      this.#from.attach(this)
     }
   }
 
   data(chunk: Buffer): number {
-    const from = this.#from
-    const { socket } = this.#to
-    socket.cork() // however many pieces a chunk makes, they leave together
     const taken = this.#decoder === null ? this.#plain(chunk) : this.#decode(chunk, this.#decoder)
-    socket.uncork()
-    if (socket.writableLength > 0) from.lent = true
-    if (this.#to.isFull && !this.#over) from.pause()
+    if (this.#to.isFull && !this.#over) this.#from.pause()
     return taken
   }
 
@@ -76,11 +72,11 @@ export class BodyRelay implements Consumer {
     this.cancel(new ProxyError(this.#options.incomplete, { cause: error }))
   }
 
-  /** Stop taking; `done` rejects with the error unless the body had ended. */
+  /** Stop taking: `ended` is told why, unless the body had ended. */
   cancel(error: Error): void {
     if (this.#over) return
     this.#letGo()
-    this.#reject(error)
+    this.#options.ended?.(error)
   }
 
   #plain(chunk: Buffer): number {
@@ -92,25 +88,32 @@ export class BodyRelay implements Consumer {
     return taken
   }
 
+  /** However many pieces a chunk makes, they leave together. */
   #decode(chunk: Buffer, decoder: ChunkedDecoder): number {
+    const { socket } = this.#to
+    socket.cork()
     const taken = decoder.push(chunk, 0, (buffer, start, end) => this.#send(buffer.subarray(start, end)))
+    if (decoder.state === 'done' && this.#options.chunked)
+      this.#to.write(this.#takeHead() + lastChunk(decoder.trailers))
+    else this.#to.write(this.#takeHead())
+    socket.uncork()
+    this.#from.lentTo(this.#to)
     if (decoder.state === 'error') this.cancel(new ProxyError(this.#options.malformed))
-    else if (decoder.state === 'done') {
-      if (this.#options.chunked) this.#to.write(lastChunk(decoder.trailers))
-      this.#finish()
-    }
+    else if (decoder.state === 'done') this.#finish()
     return taken
   }
 
   #send(bytes: Buffer): void {
     if (bytes.length === 0) return
-    if (!this.#options.chunked) {
-      this.#to.write(bytes)
-      return
-    }
-    this.#to.write(chunkHead(bytes.length))
-    this.#to.write(bytes)
-    this.#to.write(CRLF)
+    const head = this.#takeHead()
+    if (!this.#options.chunked) this.#to.pass(bytes, this.#from, head)
+    else this.#to.pass(bytes, this.#from, head + chunkHead(bytes.length), '\r\n')
+  }
+
+  #takeHead(): string {
+    const head = this.#head
+    this.#head = ''
+    return head
   }
 
   #finish(): void {
@@ -118,7 +121,7 @@ export class BodyRelay implements Consumer {
     if (this.#options.framing.kind === 'close' && this.#options.chunked) this.#to.write(lastChunk([]))
     this.complete = true
     this.#letGo()
-    this.#resolve()
+    this.#options.ended?.(null)
   }
 
   #letGo(): void {

@@ -3,20 +3,18 @@ import { finalRecipientAnswer } from './answers.ts'
 import { BodyRelay } from './body.ts'
 import { relay, withPlace } from './connect.ts'
 import type { Context } from './context.ts'
-import { httpDate } from './date.ts'
 import type { Exchange } from './exchange.ts'
 import { ProxyError } from './failures.ts'
-import { isAnswer, readHead } from './head-reader.ts'
 import type { RequestHead } from './http/request.ts'
-import { judgeStatusLine, parseResponseHead, type ResponseHead } from './http/response.ts'
-import { clientFraming, requestHeadForOrigin, responseHeadForClient } from './http/serialise.ts'
+import type { ResponseHead } from './http/response.ts'
+import { requestHeadForOrigin, responseHeadForClient } from './http/serialise.ts'
 import { dialParent, settleForParent } from './parent.ts'
+import { retrieve } from './retrieval.ts'
 import { addressesOf, dialJudged, permit, settleDenied } from './route.ts'
 import type { Wire } from './wire.ts'
 
 /** Methods that may be sent again on a fresh connection when a kept one turns out to be dead (RFC 9110 §9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
-const MAX_INTERIM_ANSWERS = 32
 
 /** `denied`: nothing was answered yet. `keep`, `close`: what is to become of the client's connection. */
 export type Forwarded = 'denied' | 'keep' | 'close'
@@ -117,28 +115,34 @@ async function attempt(forwarding: Forwarding, origin: Origin): Promise<Exclude<
     chunked: head.framing.kind === 'chunked',
     incomplete: 'ERR_REQUEST_INCOMPLETE',
     malformed: 'ERR_REQUEST',
+    ended: (error) => {
+      if (client.closed) clientGone()
+      else if (error !== null) wire.destroy(error)
+    },
   })
-  upload.done.catch((error: Error) => wire.destroy(error))
+  upload.start(client.waiting)
   wire.onIdle(limits.idleMs, () => {
     const isTheClients = client.socket.writableLength > 0 || (!upload.complete && wire.socket.writableLength === 0)
     wire.destroy(new ProxyError(isTheClients ? 'ERR_IDLE' : 'ERR_RESPONSE_TIMEOUT'))
   })
   try {
-    const answer = await finalHead(forwarding, wire)
-    if (answer === null) {
-      if (!origin.reused || ownFailure(wire) !== null) throw new ProxyError('ERR_TERMINATED', { cause: wire.failure })
-      wire.destroy()
-      return 'stale'
+    const retrieved = await retrieve(wire, { ...forwarding, upload })
+    if (retrieved.kind === 'switch') return await switchProtocols(forwarding, retrieved.answer, wire)
+    if (retrieved.kind === 'whole') {
+      if (retrieved.keepOrigin && origin.key !== null) context.pool.give(origin.key, wire)
+      else wire.destroy()
+      return retrieved.keepClient ? 'keep' : 'close'
     }
-    if (answer.status === 101) return await switchProtocols(forwarding, answer, wire)
-    return await bringBack(forwarding, answer, origin, upload)
+    if (!origin.reused || ownFailure(wire) !== null) throw new ProxyError('ERR_TERMINATED', { cause: wire.failure })
+    wire.destroy()
+    return 'stale'
   } catch (error) {
     // What was closed by us says why: it is the cause, and what was read after that is not.
     const cause = ownFailure(wire) ?? error
     wire.destroy()
     throw cause
   } finally {
-    upload.cancel(new ProxyError('ERR_CLIENT_GONE'))
+    if (!upload.complete) upload.cancel(new ProxyError('ERR_CLIENT_GONE'))
     client.onGone = null
   }
 }
@@ -146,58 +150,6 @@ async function attempt(forwarding: Forwarding, origin: Origin): Promise<Exclude<
 /** Why we closed it, if we did. */
 function ownFailure({ failure }: Wire): ProxyError | null {
   return failure instanceof ProxyError ? failure : null
-}
-
-/** The answer's head, the interim ones (RFC 9110 §15.2) passed on as they come. Null: the origin closed without a word. */
-async function finalHead({ client, head, context }: Forwarding, wire: Wire): Promise<ResponseHead | null> {
-  const { name, limits } = context.options
-  for (let interim = 0; interim <= MAX_INTERIM_ANSWERS; interim++) {
-    const text = await readHead(wire, {
-      maxBytes: limits.headBytes,
-      mayBegin: isAnswer,
-      judgeLine: judgeStatusLine,
-      tooLarge: 'ERR_RESPONSE_TOO_LARGE',
-      malformed: 'ERR_RESPONSE',
-      incomplete: 'ERR_RESPONSE_INCOMPLETE',
-    })
-    if (text === null && interim === 0) return null
-    if (text === null) throw new ProxyError('ERR_TERMINATED', { cause: wire.failure })
-    const answer = parseResponseHead(text, head, { headBytes: limits.headBytes })
-    if ('refused' in answer) throw new ProxyError('ERR_RESPONSE', answer)
-    if (answer.status >= 200 || answer.status === 101) return answer
-    // A client of HTTP/1.0 knows no interim answers.
-    if (head.minor === 1) client.write(responseHeadForClient(answer, { via: name, minor: 1, keepAlive: true }))
-  }
-  throw new ProxyError('ERR_RESPONSE')
-}
-
-async function bringBack(
-  { client, head, exchange, context }: Forwarding,
-  answer: ResponseHead,
-  { wire, key }: Origin,
-  upload: BodyRelay,
-): Promise<'keep' | 'close'> {
-  const { framing } = answer
-  const { minor } = head
-  const body = clientFraming(answer, minor)
-  // An answer that came before the request was whole ends the connection: the rest of the request has no reader.
-  const keepAlive = head.keepAlive && upload.complete && !context.draining() && body !== 'close'
-  const { name, now } = context.options
-  client.socket.cork() // the head leaves together with what has come of the body
-  client.write(responseHeadForClient(answer, { via: name, minor, keepAlive, date: httpDate(now()) }))
-  exchange.answered()
-  const download = new BodyRelay(wire, client, {
-    framing,
-    chunked: body === 'chunked',
-    incomplete: 'ERR_RESPONSE_INCOMPLETE',
-    malformed: 'ERR_RESPONSE',
-  })
-  client.socket.uncork()
-  await download.done
-  const isReusable = answer.keepAlive && framing.kind !== 'close' && upload.complete
-  if (isReusable && key !== null) context.pool.give(key, wire)
-  else wire.destroy()
-  return keepAlive ? 'keep' : 'close'
 }
 
 async function switchProtocols(

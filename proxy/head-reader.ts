@@ -25,16 +25,26 @@ const LONG_LINE_BYTES = 32_768
 /** Every answer begins with HTTP. */
 export const isAnswer = (byte: number): boolean => byte === 0x48
 
-/** The head as latin1 text, its empty line included; null when the other side ended before the first byte. */
-export function readHead(wire: Wire, options: HeadReaderOptions): Promise<string | null> {
-  return new Promise((resolve, reject) => wire.attach(new HeadReader(wire, options, resolve, reject)))
+/** Told once what came of it. */
+export interface HeadTaker {
+  /**
+   * The head as latin1 text, its empty line included; null when the other side ended before the first byte. `follow`: so many
+   * bytes came with it, and go to whoever owns the wire when this returns.
+   */
+  head(text: string | null, follow: number): void
+  failed(error: ProxyError): void
 }
 
-class HeadReader implements Consumer {
+/** As `HeadReader`, for those who can wait for the next turn. */
+export function readHead(wire: Wire, options: HeadReaderOptions): Promise<string | null> {
+  return new Promise((resolve, reject) => wire.attach(new HeadReader(wire, options, { head: resolve, failed: reject })))
+}
+
+/** To be attached to the wire. */
+export class HeadReader implements Consumer {
   #wire: Wire
   #options: HeadReaderOptions
-  #resolve: (head: string | null) => void
-  #reject: (error: ProxyError) => void
+  #taker: HeadTaker
   /** What came in earlier chunks; grows by doubling, so that a head in single bytes costs no more than its length. */
   #kept: Buffer | null = null
   #length = 0
@@ -42,16 +52,10 @@ class HeadReader implements Consumer {
   #isLineFine = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(
-    wire: Wire,
-    options: HeadReaderOptions,
-    resolve: (head: string | null) => void,
-    reject: (error: ProxyError) => void,
-  ) {
+  constructor(wire: Wire, options: HeadReaderOptions, taker: HeadTaker) {
     this.#wire = wire
     this.#options = options
-    this.#resolve = resolve
-    this.#reject = reject
+    this.#taker = taker
     if (options.deadline?.from === 'now') this.#startDeadline()
   }
 
@@ -75,14 +79,14 @@ class HeadReader implements Consumer {
       return chunk.length
     }
     this.#settle()
-    this.#resolve(bytes.toString('latin1', 0, end))
+    this.#taker.head(bytes.toString('latin1', 0, end), length - end)
     return end - before
   }
 
   end(): void {
     if (this.#length === 0) {
       this.#settle()
-      this.#resolve(null)
+      this.#taker.head(null, 0)
     } else this.#fail(this.#options.incomplete, 0)
   }
 
@@ -117,7 +121,7 @@ class HeadReader implements Consumer {
 
   #fail(code: FailureCode, taken: number, why: Partial<Refusal> = {}): number {
     this.#settle()
-    this.#reject(new ProxyError(code, why))
+    this.#taker.failed(new ProxyError(code, why))
     return taken
   }
 

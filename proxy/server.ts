@@ -4,6 +4,7 @@
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
+import { acceptWires } from './accept.ts'
 import { Connection } from './connection.ts'
 import { type Context, Tunnels } from './context.ts'
 import { createGuard } from './guard.ts'
@@ -122,7 +123,8 @@ class ProxyServer implements Proxy {
     const { host, port, tls, clientAddress } = listener
     const { suspects } = this.#context
     const sources = createSourceReader(listener, { headMs: this.#options.limits.headMs, suspects })
-    const accept = (socket: Socket, source: Source | null = null) => this.#accept(socket, sources, source)
+    const accept = (socket: Socket, source: Source | null = null) => acceptWire(Wire.accepted(socket), source)
+    const acceptWire = (wire: Wire, source: Source | null = null) => this.#accept(wire, sources, source)
     const server =
       tls === null
         ? createServer(SOCKETS, (socket) => accept(socket))
@@ -136,6 +138,7 @@ class ProxyServer implements Proxy {
         resolve()
       })
     })
+    if (tls === null) acceptWires(server, acceptWire)
     // Running out of descriptors shows here; connections that are open go on.
     server.on('error', (error) => {
       this.#options.observer.limitReached('descriptors')
@@ -187,24 +190,17 @@ class ProxyServer implements Proxy {
     return server
   }
 
-  #accept(socket: Socket, sources: SourceReader, source: Source | null): void {
-    if (this.#drain !== null) {
-      socket.on('error', () => {})
-      socket.destroy()
-      return
-    }
-    const wire = Wire.accepted(socket)
-    if (!this.#context.occupancy.enter(this.#options.limits.connections)) {
-      this.#turnAway(wire)
-      return
-    }
-    void this.#care(new Connection(wire, sources, source, this.#context), socket)
+  #accept(wire: Wire, sources: SourceReader, source: Source | null): void {
+    if (this.#drain !== null) wire.destroy()
+    else if (this.#context.occupancy.enter(this.#options.limits.connections))
+      void this.#care(new Connection(wire, sources, source, this.#context))
+    else this.#turnAway(wire)
   }
 
   /** Until the socket is gone and the last exchange has ended, which may be the later one. */
-  async #care(connection: Connection, socket: Socket): Promise<void> {
+  async #care(connection: Connection): Promise<void> {
     this.#connections.add(connection)
-    const closed = new Promise((resolve) => socket.once('close', resolve))
+    const closed = new Promise((resolve) => connection.wire.socket.once('close', resolve))
     await connection.serve()
     await closed
     this.#connections.delete(connection)

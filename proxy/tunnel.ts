@@ -78,8 +78,7 @@ export class Tunnel {
     return {
       data: (chunk) => {
         count(chunk.length)
-        to.write(chunk)
-        if (to.socket.writableLength > 0) from.lent = true
+        to.pass(chunk, from)
         if (to.isFull) from.pause()
         return chunk.length
       },

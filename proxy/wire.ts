@@ -2,8 +2,9 @@
  * One socket, one owner of its incoming bytes at a time. What nobody has taken yet waits here, bounded, so that a
  * head, a body, a pipelined request and a tunnel can each take just its own bytes from the same stream.
  */
-import { connect as netConnect, type Socket, type TcpNetConnectOpts } from 'node:net'
+import { connect as netConnect, type OnReadOpts, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { Intake } from './intake.ts'
 
 /** Takes incoming bytes. One that takes fewer than it was given has let go of the wire by `release()`. */
 export interface Consumer {
@@ -17,8 +18,8 @@ export interface Consumer {
 
 /** What may wait unread while nobody owns the input; beyond it the socket is paused. */
 const MAX_PENDING_BYTES = 65_536
-const FIRST_BUFFER_BYTES = 16_384
-const MAX_BUFFER_BYTES = 262_144
+/** What is passed on as text: Node.js writes so much of one without a copy that outlives the call. */
+const MAX_TEXT_BYTES = 16_384
 
 export class Wire {
   readonly socket: Socket
@@ -31,14 +32,16 @@ export class Wire {
   onDrain: (() => void) | null = null
   /** Called once, when the socket is gone, whoever owns the input. */
   onGone: ((error: Error | null) => void) | null = null
-  /** Set by whoever passed the lent chunk on without it having left yet: the buffer behind it is then given away. */
-  lent = false
+  /** null: each chunk comes in a buffer of its own. */
+  #intake: Intake | null
   #consumer: Consumer | null = null
   #pending: Buffer | null = null
   #paused = false
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, intake: Intake | null) {
     this.socket = socket
+    this.#intake = intake
+    if (intake === null) socket.on('data', (chunk: Buffer) => this.#feed(chunk))
     socket.on('end', () => this.#ending())
     socket.on('error', (error: Error) => {
       this.failure ??= error
@@ -47,43 +50,22 @@ export class Wire {
     socket.on('drain', () => this.onDrain?.())
   }
 
-  /** A wire on an accepted socket. */
+  /** A wire on a socket that others have made. */
   static accepted(socket: Socket): Wire {
-    const wire = new Wire(socket)
-    socket.on('data', (chunk: Buffer) => wire.#feed(chunk, false))
+    return new Wire(socket, null)
+  }
+
+  /** A wire on a socket that is made here, so that it reads into the buffers of the process. */
+  static reading(make: (onread: OnReadOpts) => Socket): Wire {
+    const intake = new Intake()
+    // Nothing is read before the event loop turns, when the wire is there.
+    const wire: Wire = new Wire(make(intake.onread((chunk) => wire.#read(chunk))), intake)
     return wire
   }
 
-  /**
-   * A wire on a socket that is being dialled. Reads go into one reused buffer that grows while it is filled, so that
-   * bulk costs no garbage; it is replaced only where a chunk was passed on and could not leave at once.
-   */
+  /** A wire on a socket that is being dialled. */
   static dialling(options: TcpNetConnectOpts): Wire {
-    let size = FIRST_BUFFER_BYTES
-    let wire: Wire | null = null
-    let buffer = Buffer.allocUnsafeSlow(size)
-    const socket = netConnect({
-      ...options,
-      allowHalfOpen: true,
-      onread: {
-        buffer: () => {
-          if (wire?.lent) {
-            wire.lent = false
-            buffer = Buffer.allocUnsafeSlow(size)
-          } else if (buffer.length < size) buffer = Buffer.allocUnsafeSlow(size)
-          return buffer
-        },
-        callback: (bytes, filled) => {
-          if (bytes === size && size < MAX_BUFFER_BYTES) size *= 2
-          // The stream is typed as Uint8Array; it is the Buffer given above.
-          if (wire === null) return false // not before the constructor below has returned
-          wire.#feed((filled as Buffer).subarray(0, bytes), true)
-          return !wire.#paused
-        },
-      },
-    })
-    wire = new Wire(socket)
-    return wire
+    return Wire.reading((onread) => netConnect({ ...options, allowHalfOpen: true, onread }))
   }
 
   /** Hand the input to `consumer`: what waits is given to it first, before this returns. */
@@ -93,7 +75,7 @@ export class Wire {
     const pending = this.#pending
     if (pending !== null) {
       this.#pending = null
-      this.#feed(pending, false)
+      this.#feed(pending)
     }
     if (this.#consumer !== consumer) return
     if (this.closed) {
@@ -119,6 +101,10 @@ export class Wire {
     return pending
   }
 
+  get isPaused(): boolean {
+    return this.#paused
+  }
+
   pause(): void {
     if (this.#paused) return
     this.#paused = true
@@ -133,9 +119,30 @@ export class Wire {
 
   /** Nothing is sent once the socket is gone. */
   write(data: Buffer | string): void {
-    if (this.closed || !this.socket.writable) return
+    if (data === '' || this.closed || !this.socket.writable) return
     if (typeof data === 'string') this.socket.write(data, 'latin1')
     else this.socket.write(data)
+  }
+
+  /** Send on what another wire has lent, between two texts. */
+  pass(chunk: Buffer, from: Wire, before = '', after = ''): void {
+    const intake = from.#intake
+    // A text is copied where it cannot leave at once, and only there; one text is one call of the system.
+    if (intake?.isShared || chunk.length <= MAX_TEXT_BYTES) this.write(before + chunk.toString('latin1') + after)
+    else {
+      const { socket } = this
+      socket.cork()
+      this.write(before)
+      this.write(chunk)
+      this.write(after)
+      socket.uncork()
+      if (socket.writableCorked === 0) from.lentTo(this)
+    }
+  }
+
+  /** After `to` was passed something: what of it has not left yet is not read over. */
+  lentTo({ socket }: Wire): void {
+    if (socket.writableLength > 0) this.#intake?.lend()
   }
 
   /** So much waits to leave that whoever writes should pause; `onDrain` tells when to go on. */
@@ -177,21 +184,26 @@ export class Wire {
     else reset()
   }
 
+  #read(chunk: Buffer): boolean {
+    this.#feed(chunk)
+    return !this.#paused
+  }
+
   /** An error in a consumer ends this connection, and no other. */
-  #feed(chunk: Buffer, borrowed: boolean): void {
+  #feed(chunk: Buffer): void {
     try {
-      this.#hand(chunk, borrowed)
+      this.#hand(chunk)
     } catch (error) {
       this.destroy(error instanceof Error ? error : new Error('a consumer failed', { cause: error }))
     }
   }
 
-  #hand(chunk: Buffer, borrowed: boolean): void {
+  #hand(chunk: Buffer): void {
     let rest = chunk
     while (rest.length > 0) {
       const consumer = this.#consumer
       if (consumer === null) {
-        this.#keep(rest, borrowed)
+        this.#keep(rest)
         return
       }
       const taken = consumer.data(rest)
@@ -201,9 +213,10 @@ export class Wire {
     }
   }
 
-  #keep(rest: Buffer, borrowed: boolean): void {
-    this.#pending =
-      this.#pending === null ? (borrowed ? Buffer.from(rest) : rest) : Buffer.concat([this.#pending, rest])
+  #keep(rest: Buffer): void {
+    const before = this.#pending
+    if (before === null) this.#pending = this.#intake === null ? rest : Buffer.from(rest)
+    else this.#pending = Buffer.concat([before, rest])
     if (this.#pending.length >= MAX_PENDING_BYTES) this.pause()
   }
 
@@ -214,6 +227,7 @@ export class Wire {
 
   #closing(): void {
     this.closed = true
+    this.#intake?.release()
     const consumer = this.#consumer
     this.#consumer = null
     consumer?.gone(this.failure)

@@ -9,6 +9,7 @@ import { Wire } from '../../proxy/wire.ts'
 class Line extends EventEmitter {
   writable = true
   writableLength = 0
+  writableCorked = 0
   writableHighWaterMark = 65_536
   written = ''
   write(bytes: Buffer | string) {
@@ -56,9 +57,9 @@ export async function headOf(wire: Wire, mayBegin: (byte: number) => boolean): P
 export async function contentOf(wire: Wire, framing: BodyFraming): Promise<string> {
   const out = new Line()
   const codes = { incomplete: 'ERR_REQUEST_INCOMPLETE', malformed: 'ERR_REQUEST' } as const
-  const relay = new BodyRelay(wire, new Wire(out as unknown as Socket), { framing, chunked: false, ...codes }) // as above
-  return relay.done.then(
-    () => out.written,
-    () => `${out.written} and ${REFUSED}`,
-  )
+  const to = Wire.accepted(out as unknown as Socket) // as above
+  return new Promise((resolve) => {
+    const ended = (error: Error | null) => resolve(error === null ? out.written : `${out.written} and ${REFUSED}`)
+    new BodyRelay(wire, to, { framing, chunked: false, ...codes, ended }).start(wire.waiting)
+  })
 }

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import t from 'tap'
+import { acceptWires } from '../../proxy/accept.ts'
 import { type BodyOptions, BodyRelay } from '../../proxy/body.ts'
 import { readHead } from '../../proxy/head-reader.ts'
 import { linger } from '../../proxy/linger.ts'
@@ -40,8 +41,18 @@ const head = (wire: Wire, maxBytes = 1000) =>
     malformed: 'ERR_REQUEST',
     incomplete: 'ERR_REQUEST_INCOMPLETE',
   }).catch((error: { code: string }) => error.code)
-const body = (from: Wire, to: Wire, options: Pick<BodyOptions, 'framing' | 'chunked'>) =>
-  new BodyRelay(from, to, { ...options, incomplete: 'ERR_RESPONSE_INCOMPLETE', malformed: 'ERR_RESPONSE' })
+const body = (from: Wire, to: Wire, options: Pick<BodyOptions, 'framing' | 'chunked' | 'head'>) => {
+  const { promise: done, resolve, reject } = Promise.withResolvers<void>()
+  const ended = (error: Error | null) => (error === null ? resolve() : reject(error))
+  const relay = new BodyRelay(from, to, {
+    ...options,
+    incomplete: 'ERR_RESPONSE_INCOMPLETE',
+    malformed: 'ERR_RESPONSE',
+    ended,
+  })
+  relay.start(from.waiting)
+  return { relay, done }
+}
 /** Takes all, keeps it as text. */
 function reader(): Consumer & { text: string; over: string } {
   return {
@@ -202,7 +213,7 @@ t.test('a body is whole, or its owner learns why not', async (t) => {
     )
     from.far.end(sent, 'latin1')
     t.equal(await result, wanted, name)
-    t.equal(relay.complete, wanted === 'whole', name)
+    t.equal(relay.relay.complete, wanted === 'whole', name)
   }
   const from = await pair(t)
   const to = await pair(t)
@@ -278,25 +289,70 @@ async function stall({ far, wire }: { far: Socket; wire: Wire }): Promise<number
   return filled
 }
 
+const NO_DIGITS = 'ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ'
+
 t.test('a chunk that was passed on and could not leave yet is not overwritten by the next one', async (t) => {
-  const wanted = Array.from({ length: 40 }, (_, count) => String.fromCharCode(48 + count).repeat(500)).join('')
-  for (const kind of ['body', 'tunnel'] as const) {
-    const [from, to] = [await pair(t, 'dialled'), await pair(t)]
-    const filled = await stall(to)
-    if (kind === 'body') body(from.wire, to.wire, { framing: { kind: 'close' }, chunked: false })
-    else new Tunnel(to.wire, from.wire, 5000).receive()
-    for (let at = 0; at < wanted.length; at += 500) {
-      from.far.write(wanted.slice(at, at + 500))
-      while (from.wire.socket.bytesRead < at + 500) await turn()
+  for (const kind of ['body', 'chunks', 'tunnel'] as const) {
+    for (const [size, count] of [
+      [500, 40],
+      [40_000, 60],
+    ] as const) {
+      const wanted = Array.from({ length: count }, (_, each) => (NO_DIGITS[each % 40] ?? '').repeat(size)).join('')
+      const [from, to, other] = [await pair(t, 'dialled'), await pair(t), await pair(t, 'dialled')]
+      const filled = await stall(to)
+      const framing = { kind: 'close' } as const
+      if (kind === 'tunnel') new Tunnel(to.wire, from.wire, 5000).receive()
+      else body(from.wire, to.wire, { framing, chunked: kind === 'chunks', head: 'head' })
+      other.wire.attach(reader())
+      for (let at = 0; at < wanted.length; at += size) {
+        from.far.write(wanted.slice(at, at + size))
+        other.far.write('?'.repeat(size)) // all read into the same buffers
+        while (!from.wire.isPaused && from.wire.socket.bytesRead < at + size) await turn()
+        await turn()
+      }
+      from.far.end()
+      to.far.resume()
+      const received = text(to.far)
+      if (kind !== 'tunnel') {
+        while (!from.wire.ended) await turn()
+        to.wire.end()
+      }
+      const said = (await received).slice(filled)
+      const content = kind === 'chunks' ? said.replaceAll(/^head|[0-9a-f]+\r\n|\r\n/g, '') : said.replace(/^head/, '')
+      t.equal(content.length, wanted.length, `${kind} of ${size} bytes`)
+      t.equal(content === wanted, true, `${kind} of ${size} bytes`)
     }
-    from.far.end()
-    if (kind === 'body') {
-      while (!from.wire.ended) await turn()
-      to.wire.end()
-    }
-    const received = (await text(to.far)).slice(filled)
-    t.equal(received === wanted, true, kind)
   }
+})
+
+t.test('connections are accepted into the buffers of the process, and bulk comes whole over them', async (t) => {
+  const listening = createServer({ allowHalfOpen: true })
+  listening.on('connection', () => t.fail('this version of Node.js accepts connections in another way'))
+  listening.listen(0, '127.0.0.1')
+  await once(listening, 'listening')
+  t.teardown(() => listening.close())
+  const accepted: Wire[] = []
+  t.equal(
+    acceptWires(listening, (wire) => accepted.push(wire)),
+    true,
+  )
+  const address = listening.address() as AddressInfo // it listens on TCP
+  const clients = [0, 1, 2].map(() => connect(address.port, '127.0.0.1'))
+  while (accepted.length < clients.length) await turn()
+  const readers = accepted.map((wire) => {
+    const taker = reader()
+    wire.attach(taker)
+    return taker
+  })
+  const wanted = clients.map((_, number) => String(number).repeat(3_000_000))
+  for (const [number, client] of clients.entries()) client.end(wanted[number] ?? '')
+  while (readers.some(({ over }) => over === '')) await turn()
+  t.strictSame(
+    readers.map(({ text }) => /^(.)\1*$/.test(text) && text.length),
+    [3_000_000, 3_000_000, 3_000_000],
+  )
+  t.strictSame(new Set(readers.map(({ text }) => text[0])), new Set(['0', '1', '2']))
+  for (const wire of accepted) wire.destroy()
 })
 
 t.test('a tunnel whose sides have both ended still sends on what waits', async (t) => {
