@@ -18,6 +18,7 @@ import { Repeats } from './repeats.ts'
 import { Tail } from './tail.ts'
 import { createReferences, referenceTime } from './uuid.ts'
 import { Writer } from './writer.ts'
+import { Written } from './written.ts'
 
 export interface AuditOptions {
   /** Made if missing. */
@@ -53,6 +54,8 @@ export interface AuditOptions {
 export interface Audit extends Recorder {
   /** False while records cannot be written. */
   healthy(): boolean
+  /** How far the log is safe, for those who read it on. */
+  readonly written: Written
   /** Archives a revision that now runs and makes it the last good one. Rejects with ERR_AUDIT_ARCHIVE. */
   archive(rules: RulesRevision): Promise<void>
   /** Archives a revision that records name and that does not run. Rejects with ERR_AUDIT_ARCHIVE. */
@@ -106,6 +109,7 @@ interface Parts {
   readonly writer: Writer
   readonly tail: Tail
   readonly evidence: Evidence | null
+  readonly written: Written
   readonly privacy: Privacy | null
   readonly leap: Leap
   readonly housekeeper: Housekeeper | null
@@ -131,7 +135,9 @@ async function createWriter(options: AuditOptions, end: LogEnd): Promise<Parts> 
         })
   const privacy = options.privacy === undefined ? null : openPrivacy(options.privacy, { dir, now, log })
   const tail = new Tail({ dir, disk, sync, segmentBytes, end, tree: evidence?.tree ?? null, onDamage })
+  const written = new Written(end.sequence)
   const writer: Writer = new Writer({
+    written,
     tail,
     sealer: evidence?.sealer ?? null,
     encoder: createEncoder(options.observer, privacy?.cloak),
@@ -146,7 +152,7 @@ async function createWriter(options: AuditOptions, end: LogEnd): Promise<Parts> 
     onRecord,
   })
   const leap = new Leap({ dir, disk, now, log, newest: end.at })
-  return { writer, tail, evidence, privacy, leap, housekeeper: createHousekeeper(options, writer, leap) }
+  return { writer, tail, evidence, written, privacy, leap, housekeeper: createHousekeeper(options, writer, leap) }
 }
 
 function createHousekeeper(options: AuditOptions, writer: Writer, leap: Leap): Housekeeper | null {
@@ -172,7 +178,7 @@ function createHousekeeper(options: AuditOptions, writer: Writer, leap: Leap): H
 const TICK_MS = 1000
 
 function createAudit(options: AuditOptions, parts: Parts, release: () => void): Audit {
-  const { writer, tail, privacy, leap, housekeeper } = parts
+  const { writer, tail, written, privacy, leap, housekeeper } = parts
   const { dir, now, meter, log, disk = realDisk, evidence } = options
   const repeats = new Repeats({
     windowMs: options.repeatSeconds * 1000,
@@ -214,6 +220,7 @@ function createAudit(options: AuditOptions, parts: Parts, release: () => void): 
     record: (event) =>
       event.action === 'stop' ? repeats.flush().then(() => writer.submit(event)) : repeats.record(event),
     healthy: () => writer.healthy,
+    written,
     archive: (rules) => archiveRevision(dir, rules, now()),
     archiveShadow: (rules) => archiveRevision(dir, rules, now(), false),
     lastGood: () => readLastGood(dir),

@@ -80,6 +80,11 @@ export class Tail {
     for (const leaf of leaves) this.#options.tree?.add(leaf)
   }
 
+  /** The newest record's sequence number. */
+  get sequence(): number {
+    return this.#sequence
+  }
+
   /** The open segment's file name, and that of the one that it follows, where this process began it. */
   get files(): { readonly file: string | null; readonly after: string | null } {
     return { file: this.#segment?.name ?? null, after: this.#before }

@@ -12,6 +12,7 @@ import type { Tail } from './tail.ts'
 import { mergeTrouble, recoveryEvent, type Trouble } from './trouble.ts'
 import { Turns, type Work } from './turns.ts'
 import { type ReferenceSource, referenceTime } from './uuid.ts'
+import type { Written } from './written.ts'
 
 /** Characters of one batch: bounds its memory and how long a record waits behind others. */
 const BATCH_CHARACTERS = 1024 * 1024
@@ -35,6 +36,8 @@ export interface WriterOptions {
   readonly meter: AuditMeter
   readonly log: AuditLog
   readonly onRecord: (event: RecordedEvent, reference: string) => void
+  /** Told how far the log is safe. */
+  readonly written: Written
 }
 
 export class Writer {
@@ -257,6 +260,7 @@ export class Writer {
     }
     meter.synced((performance.now() - start) / 1000)
     this.#options.sealer?.grew()
+    this.#options.written.advance(tail.sequence)
     meter.queued(this.#queue.length)
     if (this.#told !== null) log('info', 'audit: records are written again', { ...this.#told })
     this.#told = null

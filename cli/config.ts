@@ -184,6 +184,12 @@ function crossCheck(settings: z.output<typeof serverFile>, layers: Layers, repor
       ['audit.privacy_key', 'audit.key'],
       `audit.key and audit.privacy_key are both ${shown(audit.key)}; name two files`,
     )
+  for (const [index, { path }] of audit.ship.entries())
+    if (path !== null && isInside(audit.dir, path))
+      complain(
+        [`audit.ship.${index}.path`, 'audit.dir'],
+        `audit.ship: ${shown(path)} lies in audit.dir, which holds the records themselves; name a file elsewhere`,
+      )
   const seen = new Map<string, string>()
   const sockets = listeners.map(({ address }, index) => [`listeners.${index}.address`, address] as const)
   for (const [key, { port, text }] of [...sockets, ['admin.address', admin.address] as const]) {

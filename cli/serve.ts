@@ -28,6 +28,7 @@ import { judgeFor, samplesOf } from './own-pages.ts'
 import { createLocalPlane, type Plane } from './plane.ts'
 import type { ServerConfig } from './settings.ts'
 import { firstShadow, shadowKeeperFor } from './shadow.ts'
+import { shipNames, startShipping } from './shipping.ts'
 import { unsupported } from './supported.ts'
 import { untilDone } from './until-done.ts'
 import { openAuditOf, openTalliesOf, pacProxies, proxyOptionsOf, readiness } from './wiring.ts'
@@ -60,10 +61,15 @@ async function run(config: ServerConfig, log: Log, io: Io): Promise<void> {
     version: packageJson.version,
     node: process.version,
     tunnelsLimit: config.limits.connections,
+    shipTargets: shipNames(config),
   })
   const denials = createDenials({ now })
   const signing = signingOf(config, metrics, log)
   const audit = await openAuditOf(config, signing, metrics, denials.remember, log, now)
+  const shipping = await startShipping(config, audit, metrics, log).catch(async (error: unknown) => {
+    await audit.close()
+    throw error
+  })
   try {
     const first = await firstPolicy(main, config, audit, metrics, log, now)
     const shadow = await firstShadow(config, now)
@@ -71,6 +77,7 @@ async function run(config: ServerConfig, log: Log, io: Io): Promise<void> {
     labelMetrics(beginning(parts), metrics)
     await serveUntil(stopped, parts)
   } finally {
+    await shipping.close()
     await audit.close()
   }
 }

@@ -17,6 +17,7 @@ import {
   prefix,
   proxyName,
   section,
+  shipTarget,
   socketAddress,
   wholeNumber,
   workerCount,
@@ -43,6 +44,7 @@ export const DEFAULTS = {
     segment_bytes: '64MiB',
     retention_days: 90,
     resolve_denied: false,
+    ship: [],
   },
   origins: { allow: [], connect_ports: [443, 8443] },
   parents: [],
@@ -73,6 +75,10 @@ export const PATH_KEYS = [
   'audit.dir',
   'audit.key',
   'audit.privacy_key',
+  'audit.ship.*.path',
+  'audit.ship.*.ca',
+  'audit.ship.*.cert',
+  'audit.ship.*.key',
 ] as const
 
 const tls = section({ cert: filePath, key: filePath }).nullable()
@@ -91,6 +97,25 @@ const listener = section({
     report(
       `client_address: ${client_address} needs "trusted": the prefixes of the balancers that may tell a client's address`,
     )
+})
+
+/** Where records are shipped to, besides the audit folder. */
+const shipping = section({
+  to: shipTarget,
+  /** Of `to: file`. */
+  path: filePath.nullable().default(null),
+  /** Of `syslog+tls`: who may sign the receiver's certificate, and our own. */
+  ca: filePath.nullable().default(null),
+  cert: filePath.nullable().default(null),
+  key: filePath.nullable().default(null),
+}).superRefine(({ to, path, ca, cert, key }, context) => {
+  const report = (at: string, message: string) => context.addIssue({ code: 'custom', path: [at], message })
+  if (to.kind === 'file' && path === null) report('to', 'to: file needs "path": the file that records are appended to')
+  if (to.kind !== 'file' && path !== null) report('path', '"path" is for "to: file" alone; remove it')
+  const isTls = to.kind === 'syslog' && to.tls
+  if (!isTls && (ca ?? cert ?? key) !== null)
+    report('to', '"ca", "cert" and "key" are for syslog+tls alone; remove them')
+  if ((cert === null) !== (key === null)) report('to', '"cert" and "key" go together; give both or none')
 })
 
 export const serverFile = section({
@@ -119,6 +144,7 @@ export const serverFile = section({
     segment_bytes: byteSize(1024, 2 ** 40),
     retention_days: wholeNumber('days', 1, 36_525),
     resolve_denied: yesOrNo,
+    ship: listOf(shipping),
   }),
   origins: section({ allow: listOf(prefix), connect_ports: listOf(portRange) }),
   parents: listOf(section({ url: parentUrl })),

@@ -90,6 +90,21 @@ export const directTarget = text('a host name, *.domain or prefix', (input) =>
   PAC_DIRECT.test(input) ? input.toLowerCase() : undefined,
 )
 
+/** A receiver of records. */
+export type ShipTarget =
+  | { readonly kind: 'stdout' | 'file' }
+  | ({ readonly kind: 'syslog'; readonly tls: boolean } & HostAndPort)
+
+export const shipTarget = text(
+  'a receiver of records: stdout, file, syslog+tcp://HOST:PORT or syslog+tls://HOST:PORT',
+  (input): ShipTarget | undefined => {
+    if (input === 'stdout' || input === 'file') return { kind: input }
+    const [, scheme, authority = ''] = /^syslog\+(tcp|tls):\/\/([^/]+)\/?$/i.exec(input) ?? []
+    const place = parseHostAndPort(authority)
+    return place && { kind: 'syslog', tls: scheme?.toLowerCase() === 'tls', ...place }
+  },
+)
+
 export const yesOrNo = value((input, wrong) =>
   typeof input === 'boolean' ? input : wrong(`${shown(input)} is not true or false`),
 )

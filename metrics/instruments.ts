@@ -103,6 +103,9 @@ export function createInstruments(registry: Registry<OpenMetricsContentType>) {
       'Allowed conferencing tallied: with its host, without (overflow), or not at all (lost).',
       'as',
     ),
+    shipped: counter('audit_shipped_records_total', 'Audit records that a receiver has taken.', 'target'),
+    shipFailures: counter('audit_ship_failures_total', 'Attempts to ship audit records that failed.', 'target'),
+    shipBehind: gauge('audit_ship_behind_records', 'Audit records that a receiver does not have yet.', 'target'),
     buildInfo: gauge('build_info', 'What is running; always 1.', 'version', 'node'),
   }
 }

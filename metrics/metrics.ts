@@ -21,6 +21,8 @@ export interface MetricsOptions {
   /** Of Node.js. */
   readonly node: string
   readonly tunnelsLimit: number
+  /** The receivers of records, by name. */
+  readonly shipTargets?: readonly string[]
   /** Whether to add the metrics of the process itself; true when absent. */
   readonly processMetrics?: boolean
 }
@@ -35,6 +37,10 @@ export interface Metrics extends Observer {
   /** Seconds since 1970. */
   auditCheckpoint(atSeconds: number): void
   diskFree(bytes: number): void
+  /** To one of `shipTargets`. */
+  shipped(target: string, records: number): void
+  shipFailed(target: string): void
+  shipBehind(target: string, records: number): void
   tallied(as: (typeof TALLIED_AS)[number], requests: number): void
   /** Milliseconds since 1970. */
   auditOldest(at: number): void
@@ -69,6 +75,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const recordActions = [...TRAFFIC_ACTIONS, ...SYSTEM_ACTIONS, ...LOG_ACTIONS, OTHER]
   const records = bindEach(recordActions, (action) => started(instruments.auditRecords.labels(action)))
   const tallied = bindEach(TALLIED_AS, (as) => started(instruments.tallied.labels(as)))
+  for (const target of options.shipTargets ?? []) {
+    started(instruments.shipped.labels(target))
+    started(instruments.shipFailures.labels(target))
+    instruments.shipBehind.set({ target }, 0)
+  }
   const decisions = createDecisions(instruments)
   const shadows = new ShadowCounts(instruments)
   instruments.shadowReloadOk.set(1)
@@ -85,6 +96,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
     auditSync: (seconds) => observe(instruments.auditSync, seconds),
     auditTreeSize: (count) => instruments.auditTreeSize.set(count),
     auditCheckpoint: (atSeconds) => instruments.auditCheckpoint.set(atSeconds),
+    shipped: (target, count) => instruments.shipped.inc({ target }, count),
+    shipFailed: (target) => instruments.shipFailures.inc({ target }),
+    shipBehind: (target, count) => instruments.shipBehind.set({ target }, Math.max(0, count)),
     diskFree: (bytes) => instruments.auditDiskFree.set(bytes),
     tallied: (as, requests) => tallied(as)?.inc(requests),
     auditOldest: (at) => instruments.auditOldest.set(at / 1000),

@@ -1,0 +1,263 @@
+/** Shipping: a receiver gets every record, in order, whatever it does; and the log does not wait for it. */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import type { Audit } from '../../audit/audit.ts'
+import { SHIP_FOLDER, type Shipper, startShipper } from '../../audit/shipper.ts'
+import { descriptorSink, fileSink, type Sink } from '../../audit/sink.ts'
+import { syslogFrame, syslogSink } from '../../audit/syslog.ts'
+import { Written } from '../../audit/written.ts'
+import { denial, openWith, readLog } from './helpers.ts'
+
+interface Shipped {
+  readonly shipper: Shipper
+  readonly failures: () => number
+  readonly logged: readonly string[]
+  /** Resolves when the receiver has all that the log has. */
+  readonly caughtUp: () => Promise<void>
+}
+
+async function ship(dir: string, audit: Audit, sink: Sink): Promise<Shipped> {
+  let failures = 0
+  let behind = Number.POSITIVE_INFINITY
+  const logged: string[] = []
+  const shipper = await startShipper({
+    dir,
+    name: 'there',
+    sink,
+    written: audit.written,
+    meter: {
+      shipped: () => {},
+      failed: () => failures++,
+      behind: (_target, records) => {
+        behind = records
+      },
+    },
+    log: (level, message, facts) => logged.push(`${level} ${message} ${JSON.stringify(facts)}`),
+    firstRetryMs: 1,
+  })
+  const caughtUp = async () => {
+    while (behind > 0 || cursorOf(dir) !== audit.written.sequence) await wait(5)
+  }
+  return { shipper, failures: () => failures, logged, caughtUp }
+}
+
+const cursorOf = (dir: string): number =>
+  JSON.parse(readFileSync(join(dir, SHIP_FOLDER, 'there.json'), 'utf8')).sequence
+
+/** Keeps what it is given; `when` may refuse it, or have it wait. */
+function memory(when: (batch: number) => Promise<void> | void = () => {}) {
+  const lines: string[] = []
+  let batches = 0
+  const sink: Sink = {
+    async deliver(given) {
+      await when(++batches)
+      lines.push(...given.map((line) => line.toString()))
+    },
+    async close() {},
+  }
+  return { sink, lines, batches: () => batches }
+}
+
+const texts = (dir: string) => readLog(dir).records.map((record) => record.event.sequence)
+const sequences = (lines: readonly string[]) => lines.map((line) => JSON.parse(line).event.sequence)
+const record = (audit: Audit, count: number) =>
+  Promise.all(Array.from({ length: count }, (_, index) => audit.record(denial(index + 1))))
+
+t.test('a receiver that refuses now and then gets every record once, in order, over many segments', async (t) => {
+  const dir = t.testdir({})
+  const { audit } = await openWith(dir, { segmentBytes: 4096 })
+  const { sink, lines } = memory((batch) => {
+    if (batch % 2 === 1) throw new Error('not now')
+  })
+  const shipped = await ship(dir, audit, sink)
+  for (let round = 0; round < 4; round++) await record(audit, 30)
+  await shipped.caughtUp()
+  t.strictSame(sequences(lines), texts(dir))
+  t.ok(readLog(dir).files.length > 10)
+  t.ok(shipped.failures() > 0)
+  t.match(
+    shipped.logged.join('\n'),
+    /warn audit: records cannot be shipped .*not now.*\n(?:.*\n)*info audit: records are shipped again/,
+  )
+  await shipped.shipper.close(1000)
+  await audit.close()
+})
+
+t.test(
+  'what was not taken before the end comes after the next start; a receiver that is new begins with what is next',
+  async (t) => {
+    const dir = t.testdir({})
+    const { audit } = await openWith(dir)
+    await record(audit, 3)
+    const first = memory((batch) => {
+      if (batch > 1) throw new Error('away')
+    })
+    const before = await ship(dir, audit, first.sink)
+    t.equal(cursorOf(dir), 3, 'known before anything is delivered')
+    await record(audit, 2)
+    await before.caughtUp()
+    await record(audit, 4)
+    await before.shipper.close(20)
+    await record(audit, 1)
+    t.strictSame(sequences(first.lines), [4, 5])
+    await audit.close()
+    const reopened = await openWith(dir)
+    const second = memory()
+    const after = await ship(dir, reopened.audit, second.sink)
+    await after.caughtUp()
+    t.strictSame(sequences(second.lines), [6, 7, 8, 9, 10])
+    await after.shipper.close(1000)
+    await reopened.audit.close()
+  },
+)
+
+t.test('a receiver that never answers holds up nobody, and the end comes all the same', async (t) => {
+  const dir = t.testdir({})
+  const { audit } = await openWith(dir)
+  const stuck: Sink = {
+    deliver: (_lines, signal) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    async close() {},
+  }
+  const { shipper } = await ship(dir, audit, stuck)
+  await record(audit, 2000)
+  t.equal(audit.written.sequence, 2000)
+  await shipper.close(10)
+  t.equal(cursorOf(dir), 0)
+  await audit.close()
+})
+
+t.test('records that were purged before they were shipped are missed aloud', async (t) => {
+  const dir = t.testdir({})
+  const { audit } = await openWith(dir, { segmentBytes: 4096 })
+  await record(audit, 1)
+  const idle = await ship(dir, audit, memory().sink)
+  await idle.shipper.close(0)
+  for (let round = 0; round < 3; round++) await record(audit, 30)
+  for (const file of readLog(dir).files.slice(0, 2)) renameSync(join(dir, file), join(dir, `purged-${file}`))
+  const { sink, lines } = memory()
+  const shipped = await ship(dir, audit, sink)
+  await shipped.caughtUp()
+  const [from] = sequences(lines)
+  t.ok(from > 2)
+  t.match(
+    shipped.logged[0],
+    `error audit: records were purged before they were shipped {"target":"there","records":${from - 2}}`,
+  )
+  await shipped.shipper.close(1000)
+  await audit.close()
+})
+
+t.test('a cursor that is none is refused, and one of a longer log begins anew', async (t) => {
+  const dir = t.testdir({ ship: { 'there.json': '{"sequence":"all"}' } })
+  const { audit } = await openWith(dir)
+  await record(audit, 2)
+  await t.rejects(ship(dir, audit, memory().sink), /there\.json does not say how far records are shipped/)
+  writeFileSync(join(dir, 'ship', 'there.json'), '{"sequence":99}')
+  const { sink, lines } = memory()
+  const shipped = await ship(dir, audit, sink)
+  await shipped.caughtUp()
+  t.strictSame(sequences(lines), [1, 2])
+  await shipped.shipper.close(1000)
+  await audit.close()
+})
+
+t.test('waiting for records ends with the signal', async (t) => {
+  const written = new Written(3)
+  await written.beyond(2, AbortSignal.abort()).catch(() => t.pass('given before'))
+  const stop = new AbortController()
+  const waiting = written.beyond(3, stop.signal)
+  stop.abort()
+  await t.rejects(waiting, { name: 'AbortError' })
+  const more = written.beyond(4, new AbortController().signal)
+  written.advance(4)
+  written.advance(5)
+  await more
+})
+
+t.test('a file is appended to, and begun anew where it was moved away', async (t) => {
+  const path = join(t.testdir({ 'records.jsonl': 'before\n' }), 'records.jsonl')
+  const sink = fileSink(path)
+  const { signal } = new AbortController()
+  await sink.deliver([Buffer.from('one'), Buffer.from('two')], signal)
+  renameSync(path, `${path}.1`)
+  await sink.deliver([Buffer.from('three')], signal)
+  await sink.close()
+  t.equal(readFileSync(`${path}.1`, 'utf8'), 'before\none\ntwo\n')
+  t.equal(readFileSync(path, 'utf8'), 'three\n')
+  await t.rejects(fileSink('/nowhere/records.jsonl').deliver([], signal), { code: 'ENOENT' })
+  await t.rejects(descriptorSink(-1).deliver([Buffer.from('x')], signal))
+})
+
+const LINE = Buffer.from(
+  '{"@timestamp":"2026-11-23T12:00:00.000Z","event":{"sequence":42,"action":"block","outcome":"failure"},"ä":"ö"}',
+)
+
+t.test('a message is RFC 5424, its length counted in octets', async (t) => {
+  const frame = syslogFrame(LINE, 'landline-1').toString()
+  const [, length = '', message = ''] = /^(\d+) ([\s\S]*)$/.exec(frame) ?? []
+  t.equal(Number(length), Buffer.byteLength(message))
+  t.equal(message, `<108>1 2026-11-23T12:00:00.000Z landline-1 landline - block [meta sequenceId="42"] ${LINE}`)
+  const of = (action: string, outcome: string, sequence = 1) =>
+    syslogFrame(
+      Buffer.from(JSON.stringify({ '@timestamp': 'T', event: { action, outcome, sequence } })),
+      'a',
+    ).toString()
+  t.match(of('start', 'success'), /^\d+ <109>1 T a landline - start /)
+  t.match(of('reload-failed', 'failure'), /^\d+ <107>1 /)
+  t.match(of('start', 'success', 2 ** 31), 'sequenceId="1"')
+})
+
+/** A receiver, and what it does with each connection. */
+async function receiver(t: Test, take: (socket: Socket) => void): Promise<number> {
+  const server: Server = createServer((socket) => {
+    socket.on('error', () => {})
+    take(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+t.test('a batch has arrived once the receiver has read it and closed, and not before', async (t) => {
+  const { signal } = new AbortController()
+  let text = ''
+  const reads = (socket: Socket) => socket.on('data', (chunk) => (text += chunk.toString()))
+  const cases: readonly (readonly [name: string, take: (socket: Socket) => void, error: RegExp | null])[] = [
+    ['it reads to the end', reads, null],
+    ['it says something first', (socket) => reads(socket).write('hello\n'), null],
+    ['it resets', (socket) => socket.resetAndDestroy(), /ECONNRESET|EPIPE|before it had read all/],
+    [
+      'it closes before it has read',
+      (socket) => socket.once('data', () => socket.resetAndDestroy()),
+      /ECONNRESET|EPIPE/,
+    ],
+    ['it never closes', (socket) => void socket.pause(), /nothing moved for 300 ms/],
+  ]
+  for (const [name, take, error] of cases) {
+    const port = await receiver(t, take)
+    const sink = syslogSink({ host: '127.0.0.1', port, tls: null, from: 'a', timeoutMs: 300 })
+    const delivered = sink.deliver(
+      Array.from({ length: 50 }, () => LINE),
+      signal,
+    )
+    if (error === null) await delivered
+    else await t.rejects(delivered, error, name)
+    t.equal(text, error === null ? syslogFrame(LINE, 'a').toString().repeat(50) : '', name)
+    text = ''
+  }
+  const closed = syslogSink({ host: '127.0.0.1', port: 1, tls: null, from: 'a', timeoutMs: 300 })
+  await t.rejects(closed.deliver([LINE], signal), { code: 'ECONNREFUSED' })
+  const stuck = await receiver(t, (socket) => void socket.pause())
+  const stop = new AbortController()
+  const given = syslogSink({ host: '127.0.0.1', port: stuck, tls: null, from: 'a', timeoutMs: 5000 }).deliver(
+    [LINE],
+    stop.signal,
+  )
+  stop.abort()
+  await t.rejects(given, /given up/)
+})
