@@ -1,15 +1,16 @@
 /**
- * Denial pages whose fixed parts are laid out once: in a storm of denials only the host and the reference differ, and to lay a
- * page out costs several times the decision. What comes out is what `denialPage` says.
+ * Denial pages whose fixed parts are laid out once: in a storm of denials only host, segment and reference differ, and to lay a page
+ * out costs several times the decision. What comes out is what `denialPage` says.
  */
 import type { Texts } from '../rules/model.ts'
 import { type DenialPage, denialPage } from './pages.ts'
 
-/** Stand for the host and the reference: characters for private use, which no escaping touches but that of a link. */
-const HOST = '\ue000'
-const REFERENCE = '\ue001'
+/** Stand for what differs. No escaping touches them but that of a link; within Latin-1, as with any other character pages would cost twice. */
+const HOST = '¤h¤'
+const REFERENCE = '¤r¤'
+const SEGMENT = '¤s¤'
 const REFERENCE_IN_LINK = encodeURIComponent(REFERENCE)
-const MARKS = new RegExp(`(${HOST}|${REFERENCE}|${REFERENCE_IN_LINK})`)
+const MARKS = new RegExp(`(${HOST}|${REFERENCE}|${SEGMENT}|${REFERENCE_IN_LINK})`)
 /** What every form of page shows as it is. */
 const PLAIN = /^[\w.:[\]-]*$/
 /** The client's own words are part of the key: longer ones are not kept. */
@@ -30,7 +31,8 @@ export function preparePages(): PreparedPages {
     const known = kept.get(key)
     if (known !== undefined) return known
     const host = denial.host == null ? null : HOST
-    const parts = denialPage({ ...denial, host, reference: REFERENCE }).split(MARKS)
+    const segment = { ...denial.segment, id: SEGMENT }
+    const parts = denialPage({ ...denial, host, segment, reference: REFERENCE }).split(MARKS)
     const made = filled(parts, denial) === denialPage(denial) ? parts : null // else a rule's text holds a mark
     if (kept.size >= MOST_KEPT) kept.clear()
     kept.set(key, made)
@@ -39,27 +41,28 @@ export function preparePages(): PreparedPages {
 
   return {
     page(denial) {
-      const { host, reference, acceptLanguage } = denial
-      const isPlain = PLAIN.test(host ?? '') && PLAIN.test(reference)
+      const { host, reference, segment, acceptLanguage } = denial
+      const isPlain = PLAIN.test(host ?? '') && PLAIN.test(reference) && PLAIN.test(segment.id)
       const parts = isPlain && (acceptLanguage ?? '').length <= MAX_LANGUAGE_LENGTH ? partsOf(denial) : null
       return parts === null ? denialPage(denial) : filled(parts, denial)
     },
   }
 }
 
-function filled(parts: readonly string[], { host, reference }: DenialPage): string {
+function filled(parts: readonly string[], { host, reference, segment }: DenialPage): string {
   let text = ''
   for (const part of parts) {
     if (part === HOST) text += host ?? ''
+    else if (part === SEGMENT) text += segment.id
     else text += part === REFERENCE || part === REFERENCE_IN_LINK ? reference : part
   }
   return text
 }
 
-/** All that the page depends on, but for host and reference. A name may be any text, so it stands last; a field's value is one line. */
+/** All that the page depends on, but for what is filled in. A name may be any text, so it stands last; a field's value is one line. */
 function keyOf(denial: DenialPage, numberOf: (texts: Texts | null) => number): string {
   const { html, language, acceptLanguage, unknownClient, host, segment, service, ownHost, reason, alternative } = denial
-  const own = `${numberOf(reason)} ${numberOf(alternative)} ${segment.id} ${segment.medium} ${ownHost}`
+  const own = `${numberOf(reason)} ${numberOf(alternative)} ${segment.medium} ${ownHost}`
   return `${html} ${language} ${unknownClient} ${host == null} ${own} ${marked(acceptLanguage)}\n${marked(service)}`
 }
 

@@ -204,11 +204,13 @@ t.test('a prepared page says what the page itself says, whatever came before', a
       reason: texts,
     })),
     ...['Zoom', 'null', '-', 'Zoom\n=de', null].map((service) => ({ service })),
-    ...['zoom.us', '[2001:db8::7]', '<b>', '\ue000', '\ue001', '', null].map((host) => ({ host })),
+    ...['zoom.us', '[2001:db8::7]', '<b>', '¤h¤', '¤r¤', '', null].map((host) => ({ host })),
     { reference: '019934b2-7c55-7abc-8def-0123456789ab' },
     { reference: '"&<' },
-    ...['\ue000 and \ue001', '%EE%80%81'].map((text) => ({ reason: { '': text } })),
-    ...['wifi', 'wifi wireless'].map((id) => ({ segment: { id, medium: 'wireless', shared: false } as const })),
+    ...['¤h¤ and ¤r¤', '¤s¤', '%C2%A4r%C2%A4', '¤¤'].map((text) => ({ reason: { '': text } })),
+    ...['wifi', 'wifi wireless', '<i>', '¤s¤', 'de-sks_2'].map((id) => ({
+      segment: { id, medium: 'wireless', shared: false } as const,
+    })),
   ]
   for (let round = 0; round < 3; round++)
     for (const changes of variants)
