@@ -1,0 +1,209 @@
+/** `landline audit export`, `verify-export`, `rules`, `reveal`, `forget` on copies of a log: what they print, and with which exit code. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { CHECKPOINTS } from '../../audit/checkpoint-file.ts'
+import { type AuditExportFlags, auditExport } from '../../cli/audit-export.ts'
+import { auditForget } from '../../cli/audit-forget.ts'
+import { unrecorded } from '../../cli/audit-recording.ts'
+import { auditReveal } from '../../cli/audit-reveal.ts'
+import { auditRules } from '../../cli/audit-rules.ts'
+import { auditVerifyExport } from '../../cli/audit-verify-export.ts'
+import { type Io, UsageError } from '../../cli/io.ts'
+import { compileSources, readSources } from '../../cli/load.ts'
+import { DAY, LATER, newKey, openSigned } from '../audit/evidence-helpers.ts'
+import { denial, NOON, readLog, systemEvent } from '../audit/helpers.ts'
+
+async function run(command: (io: Io) => number | Promise<number>, now = LATER) {
+  let out = ''
+  let errors = ''
+  const io: Io = {
+    print: (line) => (out += `${line}\n`),
+    complain: (line) => (errors += `${line}\n`),
+    lines: async function* () {},
+    now: () => now,
+  }
+  return { code: await command(io), out, errors }
+}
+
+/** As the command line would leave them; the test names those that it gives. */
+const FLAGS = {}
+const given = <T>(flags: object): T => flags as T
+
+async function log(dir: string, privacy = false) {
+  const key = newKey()
+  let at = NOON
+  const cloak = privacy ? { privacy: { key: join(dir, 'privacy.key'), retentionDays: 400 } } : {}
+  const path = join(dir, 'log')
+  const { audit } = await openSigned(path, key, { now: () => at++, ...cloak }, { records: 4 })
+  for (let n = 0; n < 8; n++) await audit.record(denial(n, n % 3 === 1 ? { source: { ip: '10.20.0.8', port: 1 } } : {}))
+  await audit.close()
+  return { path, vkey: key.verifier.text, records: readLog(path).records }
+}
+
+t.test('export and verify-export: a line for each thing to know, or one JSON value', async (t) => {
+  const dir = t.testdir()
+  const { path, vkey, records } = await log(dir)
+  const exported = (flags: object) =>
+    run((io) => {
+      const about = { dir: path, reason: 'yearly review', by: 'Anna', ...flags }
+      return auditExport(given<AuditExportFlags>({ ...FLAGS, ...about }), unrecorded(path), io)
+    })
+  const out = join(dir, 'extract')
+  const told = await exported({ out, format: 'csv' })
+  t.match(told, {
+    code: 0,
+    out: new RegExp(`^${out}: ${records.length} records, from 1 to ${records.length} without a gap\n`),
+  })
+  t.match(told.out, 'signed by nobody: --key FILE signs it\n  unrecorded: this folder is a copy')
+  const verify = (flags: object) =>
+    run((io) => auditVerifyExport({ dir: out, keys: [], checkpoints: [], json: false, ...flags }, io))
+  t.match(await verify({}), { code: 0, out: new RegExp(`^consistent: ${records.length} records, 0 problems\n`) })
+  const kept = join(path, CHECKPOINTS)
+  const intact = await verify({ keys: [vkey], checkpoints: [kept] })
+  t.match(intact, { code: 0, out: /^intact: (.*\n)*.*by Anna: yearly review\n(.*\n)*.*\(a key that was given\)\n/ })
+  t.match(
+    intact.out,
+    /asked for: everything\n {2}complete: all records from 1 to 9; nothing between them was left out\n$/,
+  )
+  t.match(JSON.parse((await verify({ keys: [vkey], json: true })).out), {
+    result: 'consistent',
+    records: records.length,
+    problems: [],
+    problem_count: 0,
+    basis: { key: vkey, key_given: true, checkpoint_from_outside: false, record: 'unrecorded', left_out_between: 0 },
+  })
+  const csv = join(out, 'records.csv')
+  writeFileSync(csv, readFileSync(csv, 'utf8').replace('us1web', 'us9web'))
+  t.match(await verify({}), {
+    code: 1,
+    out: /^records\.csv:1: mismatch.*\nrecords\.csv:3: edit \(record 2\): .*\ntampered: /,
+  })
+  const part = await exported({ out: join(dir, 'part'), source: '10.20.0.8', json: true })
+  t.match(JSON.parse(part.out), { manifest: { records: 3, contiguous: false }, signed: false, record: 'unrecorded' })
+  const asked = await verify({ dir: join(dir, 'part') })
+  t.match(asked.out, /asked for: source 10\.20\.0\.8\n {2}complete\? \d records between \d and \d+ are not here\./)
+  for (const [flags, message] of [
+    [{ out }, /--out .*: is there already; name a folder that is not/],
+    [{ out: join(dir, 'no/such') }, /--out .*ENOENT/],
+    [{ out: join(dir, 'new'), format: 'xml' }, /--format xml is none of jsonl, csv, ocsf, cef/],
+    [{ out: join(dir, 'new'), key: csv }, /--key: The signing key .* cannot be used/],
+    [{ out: join(dir, 'new'), checkpoint: csv }, /no checkpoint in it|neither a checkpoint/],
+    [{ out: join(dir, 'new'), by: undefined }, /--by: write one line/],
+    [{ out: join(dir, 'new'), reason: 'two\nlines' }, /--reason: write one line/],
+  ] as const)
+    await t.rejects(exported(flags), { name: 'UsageError', message })
+  t.notOk(existsSync(join(dir, 'new')))
+  await t.rejects(verify({ dir: path }), { name: 'UsageError', message: /no extract there/ })
+  writeFileSync(kept, '')
+  t.match(await exported({ out: join(dir, 'new') }), { code: 2, errors: /no checkpoint there that is signed/ })
+})
+
+const RULES = (reason: string) => `version: 1
+name: office
+unknown_clients: classify
+rules: [{ id: memo, service: zoom, action: block, reason: ${reason} }]
+otherwise: allow
+`
+
+t.test('rules: those that were in force at a time, by starts and reloads and not by late ends', async (t) => {
+  const dir = t.testdir()
+  const path = join(dir, 'log')
+  const file = join(dir, 'rules.yaml')
+  let at = NOON
+  const { audit } = await openSigned(path, newKey(), { now: () => at })
+  const policies = []
+  for (const reason of ['first', 'second']) {
+    writeFileSync(file, RULES(reason))
+    const sources = await readSources(file)
+    const { policy } = compileSources(sources, { monitor: false, now: NOON })
+    const { revision = '', name = '' } = policy ?? {}
+    const files = Object.fromEntries([...sources.files].map(([one, text]) => [one, text ?? '']))
+    await audit.archive({ revision, main: file, files, catalogue: Object.fromEntries(sources.catalogue) })
+    policies.push({ revision, name })
+  }
+  const [first, second] = policies
+  const of = (minute: number) => NOON + minute * 60_000
+  for (const [minute, event] of [
+    [10, { ...systemEvent('start'), policy: first! }],
+    [20, denial(1, { policy: first! })],
+    [42, { ...systemEvent('reload'), policy: second! }],
+    [50, denial(2, { action: 'end', policy: first! })],
+    [60, { ...systemEvent('reload-failed'), policy: second! }],
+    [70, { ...systemEvent('stop'), policy: second! }],
+    [24 * 60 + 10, denial(3, { policy: second! })],
+  ] as const) {
+    at = of(minute)
+    await audit.record(event)
+  }
+  await audit.close()
+  const rules = (minute: number, json = true) =>
+    run((io) => auditRules({ dir: path, at: new Date(of(minute)).toISOString(), json }, io))
+  t.match(await rules(9), { code: 1, out: '', errors: /no record up to then says which rules were in force/ })
+  for (const [minute, revision, since, running] of [
+    [10, first, 10, true],
+    [41, first, 10, true],
+    [42, second, 42, true],
+    [55, second, 42, true],
+    [69, second, 42, true],
+    [71, second, 42, false],
+    [24 * 60 + 20, second, 42, false],
+  ] as const) {
+    const { code, out } = await rules(minute)
+    const want = { revision: revision?.revision, since: new Date(of(since)).toISOString(), running }
+    t.match([code, JSON.parse(out)], [0, { ...want, archived: { genuine: true } }], `minute ${minute}`)
+  }
+  t.match(
+    (await rules(41, false)).out,
+    /in force since .*, by the start .*\n.*archived .*\n\n── .*rules\.yaml\nversion: 1\n(.*\n)*.*reason: first/,
+  )
+  const archive = join(path, 'rules', `${first?.revision.slice('sha256:'.length)}.json`)
+  writeFileSync(archive, readFileSync(archive, 'utf8').replace('reason: first', 'reason: other'))
+  t.match(await rules(41, false), { code: 2, out: /does NOT make that revision/ })
+  await t.rejects(
+    run((io) => auditRules({ dir: path, at: 'noon', json: true }, io)),
+    UsageError,
+  )
+})
+
+t.test('reveal and forget, with the key file', async (t) => {
+  const dir = t.testdir()
+  const { path, records } = await log(dir, true)
+  const [first] = records
+  const reveal = (wanted: string, flags: object = {}) =>
+    run((io) => {
+      const about = { dir: path, wanted, reason: 'case 17', by: 'Petra', 'privacy-key': join(dir, 'privacy.key') }
+      return auditReveal(given({ ...FLAGS, ...about, ...flags }), unrecorded(path), io)
+    })
+  for (const wanted of [first.event.id.toUpperCase(), first.source.address])
+    t.match(await reveal(wanted), {
+      code: 0,
+      out: `${first.source.address} is 10.20.0.7\n  of record ${first.event.id}: port 51234\n  unrecorded`,
+    })
+  t.match(JSON.parse((await reveal(first.event.id, { json: true })).out), {
+    address: '10.20.0.7',
+    record: 'unrecorded',
+  })
+  t.match(await reveal(first.source.address.replace(/.{4}$/, '0000')), { code: 1, errors: /no such record/ })
+  t.match(await reveal(records.find(({ event }) => event.action === 'checkpoint')?.event.id), {
+    code: 1,
+    errors: /holds no pseudonym/,
+  })
+  const forget = (month: string, now = NOON + 30 * DAY) =>
+    run((io) => {
+      const about = { month, reason: 'agreed', by: 'Petra', 'privacy-key': join(dir, 'privacy.key') }
+      return auditForget(given({ ...FLAGS, ...about }), io)
+    }, now)
+  await t.rejects(forget('2026-11', NOON), { name: 'UsageError', message: /2026-11 is not over yet/ })
+  await t.rejects(forget('November'), { name: 'UsageError', message: /November is no month/ })
+  t.match(await forget('2026-11'), { code: 0, out: /its key is destroyed/ })
+  t.match(await forget('2026-11'), { code: 1, errors: /has no key of that month/ })
+  t.match(await reveal(first.event.id), { code: 2, out: '', errors: /nobody can reveal it any more/ })
+  for (const [wanted, flags, message] of [
+    ['10.20.0.7', {}, /neither a whole reference nor a pseudonym/],
+    [first.event.id, { 'privacy-key': join(dir, 'none') }, /There is no privacy key/],
+    [first.event.id, { 'privacy-key': undefined }, /on a copy --privacy-key FILE is needed/],
+    [first.event.id, { reason: ' ' }, /--reason: write one line/],
+  ] as const)
+    await t.rejects(reveal(wanted, flags), { name: 'UsageError', message })
+})
