@@ -1,4 +1,5 @@
 /** Extracts: what is taken out of a log, with its proof; and how a tampered one is found out. */
+import { spawnSync } from 'node:child_process'
 import { hash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,8 +16,11 @@ import type { SigningKey } from '../../audit/note.ts'
 import type { Filter } from '../../audit/query.ts'
 import { FORMATS } from '../../audit/render/rendering.ts'
 import { ANY } from '../../cli/audit-filter.ts'
+import { missing, peer } from '../peers.ts'
 import { checkpointsOf, DAY, newKey, openSigned } from './evidence-helpers.ts'
 import { denial, NOON, readLog, systemEvent } from './helpers.ts'
+
+const python = peer('Python', 'python3')
 
 /** Two days of records, a third of them of desks. */
 async function signedLog(dir: string, key: SigningKey, records = 40) {
@@ -412,4 +416,25 @@ t.test('a copy of checkpoints.txt is as good as one checkpoint', async (t) => {
     line: index,
   }))
   t.match(await judged(out, { keys: [key.verifier], outside }), { result: 'intact' })
+})
+
+t.test('the program of docs/evidence.md says the same', { skip: python ? false : missing('Python') }, async (t) => {
+  const dir = join(t.testdir(), 'log')
+  const key = newKey()
+  await signedLog(dir, key)
+  const docs = readFileSync(join(import.meta.dirname, '../../docs/evidence.md'), 'utf8')
+  const program = /```python\n([\s\S]*?)```/.exec(docs)?.[1] ?? ''
+  const judge = (out: string) => spawnSync(python ?? '', ['-c', program, out], { encoding: 'utf8' })
+  for (const filter of [ANY, { ...ANY, segment: 'wifi' }, { ...ANY, action: 'checkpoint' }]) {
+    const { out } = await taken(dir, key, { filter })
+    t.match(judge(out), { status: 0, stdout: /^all in the log landline-1 of \d+ records\n$/ })
+    const records = join(out, 'records.jsonl')
+    const text = readFileSync(records, 'utf8')
+    writeFileSync(records, text.replace('"outcome":"', '"outcome" :"'))
+    t.match(judge(out), { status: 1, stderr: /^record \d+ is not the one in the log/ })
+    writeFileSync(records, text)
+    const proof = join(out, 'proof.txt')
+    writeFileSync(proof, readFileSync(proof, 'utf8').split('\n').slice(0, -2).join('\n'))
+    t.equal(judge(out).status, 1, 'a piece that is missing at the end')
+  }
 })
