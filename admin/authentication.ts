@@ -32,6 +32,8 @@ export interface AuthenticatorOptions {
 const KNOWN_MS = 60_000
 const MAX_KNOWN = 100
 const MAX_WAITING = 16
+/** Of one address: a flood from one place leaves room for others. */
+const MAX_WAITING_EACH = 4
 const BUSY_RETRY_MS = 1000
 const MAX_CREDENTIALS = 1500
 const MAX_HOMES = 1000
@@ -51,7 +53,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   const known = new Map<string, number>()
   /** Where each user has logged in from: there, others' failures do not slow the user down. */
   const homes = new Set<string>()
-  const turns = createTurns(MAX_WAITING)
+  const turns = createTurns(MAX_WAITING, MAX_WAITING_EACH)
 
   return {
     async authenticate(authorization, address) {
@@ -65,7 +67,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       const isAtHome = homes.has(`${name} ${from}`)
       const waitMs = () => Math.max(addresses.waitMs(from), user && !isAtHome ? names.waitMs(name) : 0)
       if (waitMs() > 0) return { kind: 'throttled', retryMs: waitMs() }
-      const turn = turns.take()
+      const turn = turns.take(from)
       if (turn === null) return { kind: 'busy', retryMs: BUSY_RETRY_MS }
       let isRight = false
       try {
@@ -134,18 +136,24 @@ interface Turn {
 }
 
 /** One at a time, in order: hashing takes a thread that the disk and the name service need too. null: too many wait. */
-function createTurns(maxWaiting: number): { take(): Turn | null } {
+function createTurns(maxWaiting: number, maxEach: number): { take(from: string): Turn | null } {
   let last: Promise<void> = Promise.resolve()
   let taken = 0
+  const takenBy = new Map<string, number>()
   return {
-    take() {
-      if (taken > maxWaiting) return null
+    take(from) {
+      const before = takenBy.get(from) ?? 0
+      if (taken > maxWaiting || before >= maxEach) return null
       taken++
+      takenBy.set(from, before + 1)
       const come = last
       const { promise, resolve } = Promise.withResolvers<void>()
       last = promise
       const done = () => {
         taken--
+        const left = (takenBy.get(from) ?? 1) - 1
+        if (left > 0) takenBy.set(from, left)
+        else takenBy.delete(from)
         resolve()
       }
       return { come, done }

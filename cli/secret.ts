@@ -33,8 +33,8 @@ function typed(prompt: string, input: ReadStream): Promise<string | null> {
       else if (text.length < MAX_LENGTH) text += letter
     }
   }
+  input.setRawMode(true) // before anybody is asked to type
   process.stderr.write(prompt)
-  input.setRawMode(true)
   input.on('data', take)
   input.resume()
   return promise

@@ -231,10 +231,23 @@ t.test('a flood of log-ins: one is hashed at a time, few wait', async (t) => {
   t.equal(await ask('otto:otto', '192.0.2.3'), 'user otto', 'afterwards it goes on')
 })
 
+t.test('a flood from one address leaves room for others', async (t) => {
+  const { state, hang, ask } = authenticator()
+  const go = hang()
+  const flood = Array.from({ length: 50 }, (_, n) => ask(`anna:${n}`, `2001:db8::${n}`))
+  const other = ask('otto:otto', '192.0.2.3')
+  go()
+  const answers = await Promise.all(flood)
+  t.equal(answers.filter((answer) => answer === 'busy').length, 46)
+  t.equal(state.compared, 5)
+  t.equal(await other, 'user otto')
+})
+
 t.test('what waits behind failures of its own address is not looked at any more', async (t) => {
   const { state, ask } = authenticator()
-  const answers = await Promise.all(Array.from({ length: 12 }, (_, n) => ask(`anna:${n}`, '198.51.100.1')))
-  t.equal(answers.filter((answer) => answer === 'throttled').length, 6)
+  for (let n = 0; n < 5; n++) await ask(`anna:${n}`, '198.51.100.1')
+  const answers = await Promise.all([1, 2, 3].map((n) => ask(`anna:x${n}`, '198.51.100.1')))
+  t.strictSame(answers, ['wrong anna', 'throttled', 'throttled'])
   t.equal(state.compared, 6)
 })
 

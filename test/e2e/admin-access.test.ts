@@ -1,4 +1,6 @@
 /** The admin port as operators meet it: users made by the command, TLS, curl, wrong passwords, a changed users file. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -8,6 +10,7 @@ import { command, run, scratch, start, startAndFail, waitFor } from './landline.
 
 const PASSWORD = 'correct horse battery'
 const curl = peer('curl', 'curl')
+const script = peer('script', 'script')
 const openssl = peer('OpenSSL', 'openssl')
 
 async function usersFile(dir: string, ...users: readonly (readonly [name: string, role: string])[]): Promise<void> {
@@ -130,6 +133,23 @@ t.test('users come and go while it runs; a bad file changes nothing', async (t) 
   await waitFor('a file that all may write to be refused', () =>
     JSON.stringify(landline.log()).includes('can be written by everybody'),
   )
+})
+
+t.test('a password that is typed is not shown', { skip: script ? false : missing('script') }, async (t) => {
+  const main = join(import.meta.dirname, '..', '..', 'cli', 'main.ts')
+  const child = spawn(script ?? '', ['-qec', `${process.execPath} ${main} admin hash`, '/dev/null'], {
+    cwd: scratch(t),
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  const ended = once(child, 'close')
+  let shown = ''
+  child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()))
+  await waitFor('the first prompt', () => shown.includes('Password: '))
+  child.stdin.write('correct horsf\u007fe battery\r')
+  await waitFor('the second prompt', () => shown.includes('Again: '))
+  child.stdin.write('correct horse battery\r')
+  t.strictSame(await ended, [0, null])
+  t.match(shown, /^Password: \s+Again: \s+\$argon2id\$\S+\s+$/)
 })
 
 t.test('what cannot be used refuses the start', async (t) => {

@@ -201,7 +201,7 @@ t.test(
             return true
           },
         ),
-        { numRuns: 2000 },
+        { numRuns: 1000 },
       ),
     )
   },
