@@ -2,7 +2,8 @@
  * Every rules revision that ran, beside the log in `rules/<hex>.json`: enough to run it again, and to show an auditor a
  * rule's text as it stood. `rules/last-good.json` names the newest of them. All writes are atomic.
  */
-import { mkdir, readFile, stat } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FOLDER_MODE, realDisk } from './disk.ts'
 import { AuditError, errorName } from './error.ts'
@@ -49,15 +50,20 @@ export async function archiveRevision(dir: string, rules: RulesRevision, now: nu
 export async function readLastGood(dir: string): Promise<ArchivedRevision | null> {
   const path = join(dir, RULES_FOLDER, LAST_GOOD)
   if (!(await exists(path))) return null
-  const pointer = await readJson(path)
+  const pointer = readJson(path)
   if (typeof pointer.revision !== 'string') throw damaged(path, 'it names no revision')
   return readRevision(dir, pointer.revision)
 }
 
 /** An archived revision. Rejects with ERR_AUDIT_ARCHIVE where it is not there or not whole. */
 export async function readRevision(dir: string, revision: string): Promise<ArchivedRevision> {
+  return readRevisionSync(dir, revision)
+}
+
+/** For those who find out which one they need while they read on. Throws ERR_AUDIT_ARCHIVE where it is not there or not whole. */
+export function readRevisionSync(dir: string, revision: string): ArchivedRevision {
   const path = join(dir, RULES_FOLDER, fileName(revision))
-  const value = await readJson(path)
+  const value = readJson(path)
   const { archivedAt, main, files, catalogue } = value
   const whole = typeof archivedAt === 'string' && typeof main === 'string' && isTexts(files) && isTexts(catalogue)
   if (!whole || value.revision !== revision) throw damaged(path, `it does not hold the revision ${revision}`)
@@ -85,9 +91,9 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-async function readJson(path: string): Promise<Readonly<Record<string, unknown>>> {
+function readJson(path: string): Readonly<Record<string, unknown>> {
   try {
-    const value: unknown = JSON.parse(await readFile(path, 'utf8'))
+    const value: unknown = JSON.parse(readFileSync(path, 'utf8'))
     return typeof value === 'object' && value !== null ? { ...value } : {}
   } catch (cause) {
     throw damaged(path, errorName(cause), cause)

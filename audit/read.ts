@@ -77,6 +77,8 @@ export interface AuditRecord {
       readonly first: string
       readonly last: string
     }
+    /** Of a `sever` by rules that came into force later: what it had been let through by. */
+    readonly rejudged?: { readonly version: string }
     readonly facts?: Readonly<Record<string, string | number | boolean | null | readonly string[]>>
     readonly prev: string
   }

@@ -5,6 +5,8 @@ export interface FlagSpec {
   readonly type: 'string' | 'boolean' | 'strings'
   /** How the help calls the value. */
   readonly value?: string
+  /** What it is given where it stands without a value. */
+  readonly bare?: string
   readonly help: string
 }
 

@@ -27,6 +27,7 @@ import { matrix } from './matrix.ts'
 import { type CommandLine, parseCommandLine } from './options.ts'
 import { readSecret } from './secret.ts'
 import { serve } from './serve.ts'
+import { simulate } from './simulate.ts'
 import { test } from './test.ts'
 import { whoami } from './whoami.ts'
 
@@ -75,6 +76,11 @@ async function run(line: CommandLine): Promise<ExitCode> {
       return whoami(line.flags, process.env, io)
     case 'doctor':
       return doctor(line.flags, process.env, io)
+    case 'simulate': {
+      const { rules = '', against = '', since, html, catalog, json = false } = line.flags // the first two are required
+      const mostBlocked = line.flags['max-newly-blocked']
+      return simulate({ rules, against, since, mostBlocked, html, catalogue: catalog, json }, io)
+    }
     case 'audit verify': {
       const { key = [], checkpoint = [], json = false } = line.flags
       const files = [...checkpoint, ...positionals.slice(1)]

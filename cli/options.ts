@@ -116,6 +116,33 @@ export const COMMANDS = {
       json: JSON_FLAG,
     },
   },
+  simulate: {
+    help: 'what another rule file would have made of the traffic on record',
+    positionals: [],
+    flags: {
+      rules: { type: 'string', value: 'FILE', help: 'the new rule file' },
+      against: { type: 'string', value: 'DIR', help: 'the audit folder with the records and tallies' },
+      since: {
+        type: 'string',
+        value: 'TIME',
+        help: 'only what came from then on: 2026-12-02T10:00:00Z, or 90m, 24h, 7d ago',
+      },
+      'max-newly-blocked': {
+        type: 'string',
+        value: 'N',
+        help: 'exit with 2 where more requests than this are newly blocked',
+      },
+      html: {
+        type: 'string',
+        value: '[FILE]',
+        bare: '-',
+        help: 'write a page to attach to a change request; without FILE, print it',
+      },
+      catalog: CATALOG,
+      json: JSON_FLAG,
+    },
+    required: ['rules', 'against'],
+  },
   ...AUDIT_COMMANDS,
   breakglass: {
     help: 'lift rules on the running proxy, 24 h at most; without flags, what is lifted',
@@ -229,7 +256,8 @@ function parseCommand(name: CommandName, argv: readonly string[]): CommandLine |
   const types: [string, Pick<FlagSpec, 'type'>][] = [...Object.entries(spec.flags), ['help', { type: 'boolean' }]]
   const asParsed = (type: FlagSpec['type']) => (type === 'strings' ? 'string' : type)
   const options = Object.fromEntries(types.map(([flag, { type }]) => [flag, { type: asParsed(type) }]))
-  const { tokens } = parseArgs({ args: [...argv], options, allowPositionals: true, strict: false, tokens: true })
+  const args = argv.map((arg, at) => withBareValue(spec, arg, argv[at + 1]))
+  const { tokens } = parseArgs({ args, options, allowPositionals: true, strict: false, tokens: true })
   const flags: Record<string, string | boolean | readonly string[]> = {}
   const positionals: string[] = []
   for (const token of tokens) {
@@ -260,6 +288,12 @@ function parseCommand(name: CommandName, argv: readonly string[]): CommandLine |
   const fault = faultOf(spec, flags, positionals)
   // The flags are those of COMMANDS[name], each of its type: checked above.
   return fault === null ? ({ command: name, flags, positionals } as unknown as CommandLine) : wrong(fault)
+}
+
+function withBareValue({ flags }: CommandSpec, arg: string, next: string | undefined): string {
+  const name = arg.startsWith('--') ? arg.slice(2) : ''
+  const bare = Object.hasOwn(flags, name) ? flags[name]?.bare : undefined
+  return bare === undefined || (next !== undefined && !next.startsWith('-')) ? arg : `${arg}=${bare}`
 }
 
 function faultOf(

@@ -2,7 +2,7 @@
 import { type ArchivedRevision, readRevision } from '../audit/archive.ts'
 import { AuditError } from '../audit/error.ts'
 import type { Policy } from '../rules/policy.ts'
-import { compileSources } from './load.ts'
+import { policyOf } from './archived-policy.ts'
 
 export interface RuleText {
   readonly file: string
@@ -28,11 +28,7 @@ export async function archivedRules(dir: string, revision: string, now: number):
     throw error
   })
   if (archived === null) return null
-  const { main, files, catalogue } = archived
-  const sources = { main, files: new Map(Object.entries(files)), catalogue: new Map(Object.entries(catalogue)) }
-  // A ceiling of `--monitor` is part of the revision, and not of the files.
-  const policies = [false, true].map((monitor) => compileSources(sources, { monitor, now }).policy)
-  const policy = policies.find((made) => made?.revision === revision) ?? policies[0] ?? null
+  const policy = policyOf(archived, now)
   return { archived, policy, isGenuine: policy?.revision === revision }
 }
 

@@ -1,5 +1,6 @@
 /** The CONNECT story: judge the name, resolve, judge the address, dial, answer 200, judge what the tunnel opens with, relay. */
 import { portIsOpenFor } from '../rules/decide.ts'
+import { PORT_REFUSAL } from '../rules/events.ts'
 import type { Context } from './context.ts'
 import type { Exchange } from './exchange.ts'
 import { ProxyError } from './failures.ts'
@@ -121,6 +122,6 @@ async function requireOpenPort(exchange: Exchange, { options }: Context): Promis
   const { port } = exchange.evidence
   if (options.origins.connectPorts.some(([first, last]) => port >= first && port <= last)) return
   if (portIsOpenFor(exchange.policy, exchange.evidence)) return
-  await exchange.recordRefusal('CONNECT to a port that is not listed')
+  await exchange.recordRefusal(PORT_REFUSAL)
   throw new ProxyError('ERR_PORT')
 }

@@ -150,7 +150,9 @@ export class Exchange {
   recordEnd(sentBytes: number, receivedBytes: number): void {
     if (this.#recorded === null) return
     const milliseconds = performance.now() - this.startedAt
-    const { verdict, policy } = this.#recorded
+    const { verdict: recorded, policy } = this.#recorded
+    // The same verdict by more evidence was no event of its own; the end tells of it.
+    const verdict = this.verdict !== null && isRecordedAs(recorded, this.verdict) ? this.verdict : recorded
     this.#options.recorder
       .record({ ...this.#event('end', verdict, null, policy), carried: { sentBytes, receivedBytes, milliseconds } })
       .catch(() => {})

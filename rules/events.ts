@@ -148,6 +148,9 @@ export interface Observer {
 export const TRAFFIC_ACTIONS = ['block', 'would-block', 'log', 'except', 'refuse', 'sever', 'end'] as const
 export type TrafficAction = (typeof TRAFFIC_ACTIONS)[number]
 
+/** `because` of a refusal by the port list; those by the guard name what was refused. */
+export const PORT_REFUSAL = 'CONNECT to a port that is not listed'
+
 /** `@timestamp`, `event.id`, `event.sequence` and `landline.prev` are the recorder's to give. */
 export interface TrafficEvent {
   readonly action: TrafficAction

@@ -1,0 +1,73 @@
+/** What a simulation is told with, whatever the form: its facts, the reasons why something cannot be told, and what is not in it. */
+
+import type { Reason } from '../rules/past.ts'
+import type { Policy } from '../rules/policy.ts'
+import type { ChangeKind, Simulation } from '../rules/simulation.ts'
+
+export interface SimulationReport {
+  readonly simulation: Simulation
+  readonly rules: { readonly file: string; readonly name: string; readonly revision: string; readonly mode: string }
+  readonly against: {
+    readonly dir: string
+    /** Of what was read, in milliseconds since 1970; null where there is nothing. */
+    readonly from: number | null
+    readonly to: number | null
+    readonly records: number
+    readonly rows: number
+    readonly illegible: number
+  }
+  /** What no record and no tally tells of: a sentence each. */
+  readonly outside: readonly string[]
+  readonly at: number
+}
+
+export const CHANGE_WORDS: Readonly<Record<ChangeKind, string>> = {
+  newly_blocked: 'newly blocked',
+  newly_allowed: 'newly allowed',
+  changed_rule: 'by another rule or action, let through or not as before',
+}
+
+export const REASON_WORDS: Readonly<Record<Reason, string>> = {
+  overflow: 'more hosts were asked for in that hour than a tally holds: these requests are counted without their host',
+  'destination-not-recorded':
+    'it was no conferencing by the rules of then, so its destination was not recorded; the new file no longer refuses its client, or knows of other services',
+  'rules-not-archived':
+    'the address is not told, and the rules of that revision are not archived beside the log (or this version reads them otherwise)',
+  'client-segment':
+    'the address is not told, and the new file puts clients of that segment in several segments, which it treats differently',
+  'client-exception': 'the address is not told, and an exception of the new file is for some addresses of that segment',
+  hour: 'only the hour is told, and within it the new file changes what it says (`during`, or an exception that starts or ends)',
+  'destination-address':
+    'the address of the destination is not told, and the new file has services with prefixes that the old one had not',
+  port: 'the port was not open for tunnels; the new file opens it for a service of its own, and whether its address is allowed was not tried',
+  breakglass: 'a break-glass lift let it through; no file says whether one will be in force',
+}
+
+/** What no simulation can know, and what of this file in particular. `known`: the rules of the revisions that were met. */
+export function outsideOf(policy: Policy, known: readonly Policy[]): readonly string[] {
+  const added = [...policy.services.values()].filter(({ id, entry }) => {
+    const names = new Set([...entry.domains, ...entry.hosts, ...entry.prefixes.map(({ text }) => text)])
+    return known.some(({ services }) => {
+      const before = services.get(id)?.entry
+      for (const name of [...(before?.domains ?? []), ...(before?.hosts ?? [])]) names.delete(name)
+      for (const { text } of before?.prefixes ?? []) names.delete(text)
+      return names.size > 0
+    })
+  })
+  const services =
+    added.length === 0
+      ? 'The new file knows no names or prefixes that the rules of then did not know.'
+      : `The new file knows names or prefixes that the rules of then did not: those of ${listed(added.map(({ id }) => id))}.`
+  return [
+    `Traffic of no service, by the rules of then, is neither recorded nor tallied. ${services}`,
+    `Bare addresses of no service are told only where they were logged or blocked; those that were allowed are not. By the new file they are: ${policy.ipLiterals.action} (off wired segments).`,
+    'A request that was blocked by its name was not resolved, and its tunnel not opened: that it is newly allowed means that the name is let through.',
+    'The name that a tunnel opened with is known where it named a service by the rules of then. One that named none could name a service of the new file.',
+    'A request of action `log` or `except` that failed before anything was let through is neither recorded nor tallied.',
+    'Clients react: an app that is blocked tries again, or another way; one that is let through no longer does.',
+  ]
+}
+
+function listed(ids: readonly string[]): string {
+  return ids.length <= 10 ? ids.join(', ') : `${ids.slice(0, 10).join(', ')} and ${ids.length - 10} more`
+}
