@@ -2,8 +2,9 @@
 import { isBreakglassId } from '../rules/breakglass.ts'
 import type { ExchangeEnd } from '../rules/events.ts'
 import { MEDIA, type Medium, type Mode, VERDICT_ACTIONS } from '../rules/model.ts'
+import type { Counter } from './counting.ts'
 import type { Instruments } from './instruments.ts'
-import { type Labels, labelValue, Rows, started } from './series.ts'
+import { type Labels, labelValue, Rows } from './series.ts'
 
 /** What of a policy the metrics must know, to have its series ready. */
 export interface PolicyLabels {
@@ -33,14 +34,7 @@ const ACTIONS = VERDICT_ACTIONS.map(labelValue)
 const MAX_REFERENCE_LENGTH = 64
 
 export function createDecisions(instruments: Instruments): Decisions {
-  // Bound to the argument of `inc`, which has this form where there are exemplars.
-  const services = new Rows({
-    bind(labels) {
-      instruments.decisions.inc({ labels, value: 0 })
-      return Object.freeze({ labels, value: 1 })
-    },
-    remove: (labels) => instruments.decisions.remove(labels),
-  })
+  const services = rowsOf(instruments.decisions)
   const segments = rowsOf(instruments.segmentDecisions)
   const rules = rowsOf(instruments.ruleMatches)
   const exceptions = rowsOf(instruments.exceptionUses)
@@ -63,12 +57,9 @@ export function createDecisions(instruments: Instruments): Decisions {
       if (verdict.service === NONE && !bareAddress && action !== 'refuse') return
       const place = VERDICT_ACTIONS.indexOf(action)
       const { segment } = verdict
-      const increase = services.at(verdict.service, place * MEDIA.length + MEDIA.indexOf(segment.medium))
       const isDenial = action === 'block' || action === 'refuse'
-      if (increase && isDenial && reference !== null && reference.length <= MAX_REFERENCE_LENGTH) {
-        const exemplarLabels: object = { ref: reference } // prom-client's types would have it named like the counter's labels
-        instruments.decisions.inc({ ...increase, exemplarLabels })
-      } else if (increase) instruments.decisions.inc(increase)
+      const exemplar = isDenial && reference !== null && reference.length <= MAX_REFERENCE_LENGTH ? reference : null
+      services.at(verdict.service, place * MEDIA.length + MEDIA.indexOf(segment.medium))?.inc(1, exemplar)
       segments.at(segment.id, place)?.inc()
       // What the rule said, also where the guard or the port list then refused.
       if (verdict.rule !== NONE) rules.at(verdict.rule, VERDICT_ACTIONS.indexOf(verdict.action))?.inc()
@@ -82,14 +73,8 @@ function exceptionLabel(id: string): string {
   return isBreakglassId(id) ? BREAKGLASS : id
 }
 
-interface Labelled {
-  labels(labels: Labels): { inc(value?: number): void }
-  remove(labels: Labels): void
-}
-
-function rowsOf(counter: Labelled) {
-  return new Rows({
-    bind: (labels) => started(counter.labels(labels)),
-    remove: (labels) => counter.remove(labels),
-  })
+function rowsOf<L extends string>(counter: Counter<L>) {
+  // Those who ask for rows below give each its counter's labels.
+  const own = (labels: Labels) => labels as Readonly<Record<L, string>>
+  return new Rows({ bind: (labels) => counter.labels(own(labels)), remove: (labels) => counter.remove(own(labels)) })
 }

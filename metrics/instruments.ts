@@ -1,5 +1,6 @@
 /** Every metric that Landline has of its own: name, labels, meaning, buckets. What users may rely on; docs and dashboards follow it. */
-import { Counter, Gauge, Histogram, type OpenMetricsContentType, type Registry } from 'prom-client'
+import { Gauge, type OpenMetricsContentType, type Registry } from 'prom-client'
+import { Counter, Histogram } from './counting.ts'
 
 /** Seconds. */
 const BUCKETS = {
@@ -26,12 +27,14 @@ export function createInstruments(registry: Registry<OpenMetricsContentType>) {
       'kind',
       'outcome',
     ),
-    /** The only one with exemplars: these change the form in which prom-client wants to be called. */
-    decisions: new Counter({
-      ...common('decisions_total', 'Decisions on conferencing, on bare addresses (service="none"), and refusals.'),
-      labelNames: ['action', 'medium', 'service'],
-      enableExemplars: true,
-    }),
+    /** The only one with exemplars. */
+    decisions: counter(
+      'decisions_total',
+      'Decisions on conferencing, on bare addresses (service="none"), and refusals.',
+      'action',
+      'medium',
+      'service',
+    ),
     segmentDecisions: counter(
       'segment_decisions_total',
       'The same decisions by the segment of the client.',

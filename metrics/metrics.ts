@@ -11,7 +11,7 @@ import { createInstruments } from './instruments.ts'
 import { mergeFamilies } from './merge.ts'
 import { createObserver } from './observer.ts'
 import { addProcessMetrics } from './process.ts'
-import { bindEach, MOST_VALUES, OTHER, observe, started } from './series.ts'
+import { bindEach, MOST_VALUES, OTHER, observe } from './series.ts'
 import { ShadowCounts, type ShadowLabels } from './shadow.ts'
 
 export type { PolicyLabels }
@@ -73,11 +73,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
   if (options.processMetrics ?? true) addProcessMetrics(registry)
 
   const recordActions = [...TRAFFIC_ACTIONS, ...SYSTEM_ACTIONS, ...LOG_ACTIONS, OTHER]
-  const records = bindEach(recordActions, (action) => started(instruments.auditRecords.labels(action)))
-  const tallied = bindEach(TALLIED_AS, (as) => started(instruments.tallied.labels(as)))
+  const records = bindEach(recordActions, (action) => instruments.auditRecords.labels(action))
+  const tallied = bindEach(TALLIED_AS, (as) => instruments.tallied.labels(as))
   for (const target of options.shipTargets ?? []) {
-    started(instruments.shipped.labels(target))
-    started(instruments.shipFailures.labels(target))
+    instruments.shipped.labels(target)
+    instruments.shipFailures.labels(target)
     instruments.shipBehind.set({ target }, 0)
   }
   const decisions = createDecisions(instruments)
@@ -96,8 +96,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
     auditSync: (seconds) => observe(instruments.auditSync, seconds),
     auditTreeSize: (count) => instruments.auditTreeSize.set(count),
     auditCheckpoint: (atSeconds) => instruments.auditCheckpoint.set(atSeconds),
-    shipped: (target, count) => instruments.shipped.inc({ target }, count),
-    shipFailed: (target) => instruments.shipFailures.inc({ target }),
+    shipped: (target, count) => instruments.shipped.labels(target).inc(count),
+    shipFailed: (target) => instruments.shipFailures.labels(target).inc(),
     shipBehind: (target, count) => instruments.shipBehind.set({ target }, Math.max(0, count)),
     diskFree: (bytes) => instruments.auditDiskFree.set(bytes),
     tallied: (as, requests) => tallied(as)?.inc(requests),

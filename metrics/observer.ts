@@ -10,7 +10,7 @@ import {
 } from '../rules/events.ts'
 import type { Decisions } from './decisions.ts'
 import type { Instruments } from './instruments.ts'
-import { bindEach, OTHER, observe, started } from './series.ts'
+import { bindEach, OTHER, observe } from './series.ts'
 import type { ShadowCounts } from './shadow.ts'
 
 const DIAL_RESULTS = ['ok', 'refused', 'timeout', 'error'] as const
@@ -19,17 +19,17 @@ const DIRECTIONS = ['sent', 'received'] as const
 
 export function createObserver(instruments: Instruments, decisions: Decisions, shadow: ShadowCounts): Observer {
   const requests = bindEach(EXCHANGE_KINDS, (kind) =>
-    bindEach(OUTCOMES, (outcome) => started(instruments.requests.labels(kind, outcome))),
+    bindEach(OUTCOMES, (outcome) => instruments.requests.labels(kind, outcome)),
   )
-  const errors = bindEach([...ERROR_TYPES, OTHER], (error) => started(instruments.errors.labels(error)))
-  const limits = bindEach([...LIMITS, OTHER], (limit) => started(instruments.limits.labels(limit)))
-  const suspects = bindEach([...SUSPECT_REASONS, OTHER], (reason) => started(instruments.suspects.labels(reason)))
-  const rejudged = bindEach(REJUDGED_FATES, (fate) => started(instruments.tunnelsRejudged.labels(fate)))
-  const bytes = bindEach(DIRECTIONS, (direction) => started(instruments.tunnelBytes.labels(direction)))
-  const setups = bindEach(EXCHANGE_KINDS, (kind) => startedHistogram(instruments.requestSetup, { kind }))
-  const deciding = bindEach(EXCHANGE_KINDS, (kind) => startedHistogram(instruments.decision, { kind }))
-  const dials = bindEach(DIAL_RESULTS, (result) => startedHistogram(instruments.upstreamConnect, { result }))
-  const lookups = bindEach(LOOKUP_RESULTS, (result) => startedHistogram(instruments.dnsLookup, { result }))
+  const errors = bindEach([...ERROR_TYPES, OTHER], (error) => instruments.errors.labels(error))
+  const limits = bindEach([...LIMITS, OTHER], (limit) => instruments.limits.labels(limit))
+  const suspects = bindEach([...SUSPECT_REASONS, OTHER], (reason) => instruments.suspects.labels(reason))
+  const rejudged = bindEach(REJUDGED_FATES, (fate) => instruments.tunnelsRejudged.labels(fate))
+  const bytes = bindEach(DIRECTIONS, (direction) => instruments.tunnelBytes.labels(direction))
+  const setups = bindEach(EXCHANGE_KINDS, (kind) => instruments.requestSetup.labels(kind))
+  const deciding = bindEach(EXCHANGE_KINDS, (kind) => instruments.decision.labels(kind))
+  const dials = bindEach(DIAL_RESULTS, (result) => instruments.upstreamConnect.labels(result))
+  const lookups = bindEach(LOOKUP_RESULTS, (result) => instruments.dnsLookup.labels(result))
 
   return {
     ended(end) {
@@ -54,14 +54,4 @@ export function createObserver(instruments: Instruments, decisions: Decisions, s
     tunnelsRejudged: (fate, count) => rejudged(fate)?.inc(count),
     clientSuspect: (reason) => suspects(reason)?.inc(),
   }
-}
-
-interface Histogram<L> {
-  zero(labels: L): void
-  labels(labels: L): { observe(value: number): void }
-}
-
-function startedHistogram<L>(histogram: Histogram<L>, labels: L) {
-  histogram.zero(labels)
-  return histogram.labels(labels)
 }

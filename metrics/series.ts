@@ -22,21 +22,11 @@ export function bindEach<B>(values: readonly string[], bind: (value: string) => 
   return (value) => bound.get(value) ?? bound.get(OTHER)
 }
 
-interface Countable {
-  inc(value: number): void
-}
-
-/** A bound counter whose series exists from now on, at 0. */
-export function started<C extends Countable>(counter: C): C {
-  counter.inc(0)
-  return counter
-}
-
 interface Observable {
   observe(value: number): void
 }
 
-/** Observes, unless it makes no sense: prom-client would throw, and counting must not end what is counted. */
+/** Observes, unless it makes no sense: a sum that is not a number is none ever after. */
 export function observe(histogram: Observable | undefined, seconds: number): void {
   if (seconds >= 0 && seconds < Number.POSITIVE_INFINITY) histogram?.observe(seconds)
 }

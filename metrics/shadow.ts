@@ -5,7 +5,7 @@
 import { type ExchangeEnd, SHADOW_RESULTS } from '../rules/events.ts'
 import type { PolicyLabels } from './decisions.ts'
 import type { Instruments } from './instruments.ts'
-import { bindEach, labelValue, MOST_VALUES, OTHER, started } from './series.ts'
+import { bindEach, labelValue, MOST_VALUES, OTHER } from './series.ts'
 
 /** What comes after so many counts as `other`, by the actions alone. */
 const MOST_SERIES = 1000
@@ -30,7 +30,7 @@ export class ShadowCounts {
 
   constructor(instruments: Instruments) {
     this.#instruments = instruments
-    this.#results = bindEach(SHADOW_RESULTS, (result) => started(instruments.shadowRequests.labels(result)))
+    this.#results = bindEach(SHADOW_RESULTS, (result) => instruments.shadowRequests.labels(result))
   }
 
   /** From now on there are these ids. Another shadow begins at nothing: its differences are others. */
@@ -61,7 +61,7 @@ export class ShadowCounts {
 
   #begin(segment: string, service: string, actions: readonly [string, string]): Series {
     const labels = { segment, service, action: actions[0], shadow_action: actions[1] }
-    const counter = started(this.#instruments.shadowDifferences.labels(labels))
+    const counter = this.#instruments.shadowDifferences.labels(labels)
     const remove = () => this.#instruments.shadowDifferences.remove(labels)
     const series = { labels, remove, inc: () => counter.inc(1) }
     this.#series.set(keyOf(segment, service, actions), series)

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process'
+import { type OpenMetricsContentType, Counter as PromCounter, Histogram as PromHistogram, Registry } from 'prom-client'
 import t from 'tap'
+import { Counter, Histogram } from '../../metrics/counting.ts'
 import { exposition, type Family } from '../../metrics/exposition.ts'
 import { mergeFamilies } from '../../metrics/merge.ts'
 import { createMetrics, type Metrics, type PolicyLabels } from '../../metrics/metrics.ts'
@@ -473,4 +475,37 @@ t.test('of exemplars the newest is kept', async (t) => {
     t.equal(merged?.values[0]?.value, 2 * times.length)
     t.equal(merged?.values[0]?.exemplar?.labelSet.ref, want)
   }
+})
+
+t.test('counts and distributions come out as prom-client’s own do', async (t) => {
+  const registries = [new Registry<OpenMetricsContentType>(), new Registry<OpenMetricsContentType>()] as const
+  const about = { help: 'h', labelNames: ['a', 'b'] as const }
+  const buckets = [0.001, 0.5, 1, 10]
+  for (const registry of registries) registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
+  const ours = {
+    counter: new Counter({ ...about, name: 'c_total', registers: [registries[0]] }),
+    histogram: new Histogram({ ...about, name: 'h_seconds', buckets, registers: [registries[0]] }),
+    plain: new Histogram({ help: 'p', labelNames: [], name: 'p_seconds', buckets, registers: [registries[0]] }),
+    total: new Counter({ help: 't', labelNames: [], name: 't_total', registers: [registries[0]] }),
+  }
+  const theirs = {
+    counter: new PromCounter({ ...about, name: 'c_total', registers: [registries[1]] }),
+    histogram: new PromHistogram({ ...about, name: 'h_seconds', buckets, registers: [registries[1]] }),
+    plain: new PromHistogram({ help: 'p', name: 'p_seconds', buckets, registers: [registries[1]] }),
+    total: new PromCounter({ help: 't', name: 't_total', registers: [registries[1]] }),
+  }
+  for (const { counter, histogram, plain, total } of [ours, theirs])
+    for (let step = 0; step < 300; step++) {
+      const labels = [`x${step % 3}`, `y"${step % 2}`] as const
+      counter.labels(...labels).inc(step % 5)
+      histogram.labels(...labels).observe((step % 30) / 2)
+      plain.observe(step === 7 ? 0.001 : 1 / (1 + step))
+      if (step % 4 === 0) total.inc()
+      if (step === 200) counter.remove({ a: 'x1', b: 'y"1' })
+    }
+  const [own, model] = await Promise.all(
+    registries.map(async (registry) => exposition((await registry.getMetricsAsJSON()) as unknown as Family[], true)),
+  )
+  t.equal(own, model)
+  t.match(own, 'h_seconds_bucket{le="+Inf",a="x0",b="y\\"1"} 50')
 })
