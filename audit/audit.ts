@@ -15,6 +15,7 @@ import { openPrivacy, type Privacy, type PrivacyOptions } from './privacy.ts'
 import { createEncoder, type RecordedEvent } from './record.ts'
 import { findEnd, type LogEnd, setAside } from './recover.ts'
 import { Repeats } from './repeats.ts'
+import type { ReviewState } from './reviews.ts'
 import { Tail } from './tail.ts'
 import { createReferences, referenceTime } from './uuid.ts'
 import { Writer } from './writer.ts'
@@ -62,6 +63,8 @@ export interface Audit extends Recorder {
   archiveShadow(rules: RulesRevision): Promise<void>
   /** The revision that ran last; null where none did. Rejects with ERR_AUDIT_ARCHIVE where it cannot be read back. */
   lastGood(): Promise<ArchivedRevision | null>
+  /** How far the log is reviewed; null where nothing is signed. */
+  reviewed(): ReviewState | null
   /** Compresses and purges what is old enough now; else that is done once an hour. */
   tidy(): Promise<void>
   /** Ends the repeat windows, writes what waits and lets the folder go. Later records are refused. */
@@ -131,6 +134,7 @@ async function createWriter(options: AuditOptions, end: LogEnd): Promise<Parts> 
           now,
           log,
           failed: meter.writeFailed,
+          waiting: meter.unreviewed ?? (() => {}),
           onDamage: damaged('The checkpoints in the folder are not those that were written; the next ones follow'),
         })
   const privacy = options.privacy === undefined ? null : openPrivacy(options.privacy, { dir, now, log })
@@ -149,6 +153,7 @@ async function createWriter(options: AuditOptions, end: LogEnd): Promise<Parts> 
     now,
     meter,
     log,
+    wrote: (event, sequence) => evidence?.reviews.wrote(event, sequence),
     onRecord,
   })
   const leap = new Leap({ dir, disk, now, log, newest: end.at })
@@ -224,6 +229,7 @@ function createAudit(options: AuditOptions, parts: Parts, release: () => void): 
     archive: (rules) => archiveRevision(dir, rules, now()),
     archiveShadow: (rules) => archiveRevision(dir, rules, now(), false),
     lastGood: () => readLastGood(dir),
+    reviewed: () => parts.evidence?.reviews.state ?? null,
     tidy: () => housekeeper?.tidy() ?? Promise.resolve(),
     close: () => (closing ??= close()),
   }

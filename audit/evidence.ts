@@ -5,10 +5,13 @@ import type { SystemEvent } from '../rules/events.ts'
 import { findBase } from './base.ts'
 import { type Checkpoint, epochOrigin, isOriginOf } from './checkpoint.ts'
 import { CHECKPOINTS, readCheckpoints } from './checkpoint-file.ts'
+import { errorName } from './error.ts'
+import type { AuditLog } from './meter.ts'
 import { checkSignature, type VerifierKey } from './note.ts'
 import type { OwnEvent } from './record.ts'
 import { setAside, type Torn } from './recover.ts'
 import { type Regrown, regrow } from './regrow.ts'
+import { Reviews, type ReviewsOptions } from './reviews.ts'
 import { Sealer, type SealerOptions } from './sealer.ts'
 import { linesFrom } from './seek.ts'
 import { listSegments } from './segment.ts'
@@ -24,6 +27,7 @@ export interface EvidenceOptions
 export interface Evidence {
   readonly sealer: Sealer
   readonly tree: Tree
+  readonly reviews: Reviews
   /** To be recorded before anything else. */
   readonly keyChange: OwnEvent | null
   /** Of a recovery record: what is not as an orderly stop leaves it; null where all is. */
@@ -32,7 +36,8 @@ export interface Evidence {
   readonly isBroken: boolean
 }
 
-type Surroundings = Pick<SealerOptions, 'dir' | 'disk' | 'now' | 'log' | 'failed' | 'onDamage'>
+type Surroundings = Pick<SealerOptions, 'dir' | 'disk' | 'now' | 'log' | 'failed' | 'onDamage'> &
+  Pick<ReviewsOptions, 'waiting'>
 
 /** Reads what was signed and compares it with the log as it is. Rejects with ERR_AUDIT_UNREADABLE or the system's error. */
 export async function openEvidence(options: EvidenceOptions, around: Surroundings): Promise<Evidence> {
@@ -44,6 +49,8 @@ export async function openEvidence(options: EvidenceOptions, around: Surrounding
   const missing = await unexplained(dir, found.last)
   const { last, key } = found
   const isKnown = last !== null && isOriginOf(last.origin, verifier.name)
+  const { unnamed, review } = await readNamings(dir, found.newest)
+  const reviews = new Reviews({ dir, start: review, waiting: around.waiting, failed: uncounted(around.log) })
   const origin = broken !== null ? epochOrigin(verifier.name, tree.size + 1) : isKnown ? last.origin : verifier.name
   const sealer = new Sealer({
     ...options,
@@ -51,15 +58,18 @@ export async function openEvidence(options: EvidenceOptions, around: Surrounding
     tree,
     origin,
     last: broken === null ? last : null,
-    unnamed: await withoutName(dir, found.newest),
+    unnamed,
+    reviews: () => reviews.state,
     file: { length: found.length, namesKey: key !== null && key.text === verifier.text },
   })
   await sealer.introduce()
+  await reviews.open(tree.size)
   const unsigned = tree.size - (broken === null ? (last?.size ?? 0) : 0)
   const isAsLeft = unsigned === 0 && !found.damaged && aside.length === 0 && broken === null && missing === 0
   return {
     sealer,
     tree,
+    reviews,
     keyChange: key === null || key.text === verifier.text ? null : keyChange(key, verifier),
     facts: isAsLeft
       ? null
@@ -122,18 +132,37 @@ async function readSigned(dir: string, own: VerifierKey): Promise<Signed> {
   return { newest: good, last: good.at(-1) ?? null, key, damaged: damaged || good.length < newest.length, torn, length }
 }
 
-/** Those that no record names: the last ones before a stop, or a crash. */
-async function withoutName(dir: string, checkpoints: readonly Checkpoint[]): Promise<readonly Checkpoint[]> {
+interface Namings {
+  /** Those that no record names: the last ones before a stop, or a crash. */
+  readonly unnamed: readonly Checkpoint[]
+  /** As the last record says that names a checkpoint. */
+  readonly review: ReviewsOptions['start']
+}
+
+const NO_REVIEW: Namings['review'] = { reviewed: 0, unreviewed: null, size: 0 }
+
+/** Reads the records behind the oldest of these checkpoints. */
+async function readNamings(dir: string, checkpoints: readonly Checkpoint[]): Promise<Namings> {
   const [oldest] = checkpoints
-  if (oldest === undefined) return []
   const named = new Set<unknown>()
-  for await (const lines of linesFrom(await listSegments(dir), oldest.size + 1)) {
+  let review = NO_REVIEW
+  for await (const lines of linesFrom(await listSegments(dir), (oldest?.size ?? 0) + 1)) {
     for (const { bytes } of lines) {
       const record = readStamp(bytes)?.isSystem ? parseRecord(bytes) : null
-      if (record?.event.action === 'checkpoint') named.add(record.landline.facts?.root)
+      if (record?.event.action !== 'checkpoint') continue
+      const { size, root, reviewed, unreviewed } = record.landline.facts ?? {}
+      named.add(root)
+      if (typeof size === 'number' && typeof reviewed === 'number' && typeof unreviewed === 'number')
+        review = { size, reviewed, unreviewed }
     }
   }
-  return checkpoints.filter(({ root }) => !named.has(root.toString('base64')))
+  // A log that begins with this process has nothing to be reviewed.
+  if (oldest === undefined && review === NO_REVIEW) review = { reviewed: 0, unreviewed: 0, size: 0 }
+  return { unnamed: checkpoints.filter(({ root }) => !named.has(root.toString('base64'))), review }
+}
+
+function uncounted(log: AuditLog): (error: unknown) => void {
+  return (error) => log('warn', 'audit: records to be reviewed cannot be counted', { error: errorName(error) })
 }
 
 function keyChange(before: VerifierKey, now: VerifierKey): OwnEvent {

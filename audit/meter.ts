@@ -11,6 +11,8 @@ export interface AuditMeter {
   /** One batch took this long to be safe. */
   synced(seconds: number): void
   diskFree(bytes: number): void
+  /** So many records of traffic wait for review. */
+  unreviewed?(records: number): void
   /** When the oldest record that is there was made, in milliseconds since 1970. */
   oldestRecord?(at: number): void
 }

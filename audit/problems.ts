@@ -10,6 +10,7 @@ export const TAMPERED = [
   'replaced-checkpoint',
   'swapped-segment',
   'foreign-key',
+  'false-sign-off',
   'mismatch',
 ] as const
 /** What is not there, or not yet signed; of an extract: a file, or a checkpoint to hold it against. */

@@ -17,6 +17,8 @@ import { quote, quoteOrNull } from './text.ts'
 /** Caps in characters. A host name has at most 253 (RFC 1035 §2.3.4). */
 const NAME = 253
 const REASON = 1024
+/** The longest is a reviewer's signed statement. */
+const FACT = 4096
 const METHOD = 32
 const ITEMS = 64
 /** The longest prefixes that stand beside a pseudonym. */
@@ -180,7 +182,7 @@ function fact([name, value]: [string, SystemEvent['facts'][string]]): string {
 }
 
 function factValue(value: SystemEvent['facts'][string]): string {
-  if (typeof value === 'string') return quote(value, REASON)
+  if (typeof value === 'string') return quote(value, FACT)
   if (value === null || typeof value === 'boolean') return String(value)
   if (typeof value === 'number') return Number.isFinite(value) ? String(value) : 'null'
   return list(value, NAME)

@@ -12,6 +12,7 @@ import { errorName } from './error.ts'
 import type { AuditLog } from './meter.ts'
 import type { SigningKey } from './note.ts'
 import type { OwnEvent } from './record.ts'
+import type { ReviewState } from './reviews.ts'
 import { type Tail, writeAll } from './tail.ts'
 import type { Tree } from './tree.ts'
 
@@ -23,7 +24,7 @@ export interface SealerOptions {
   readonly origin: string
   /** The newest checkpoint in the file; null where there is none. */
   readonly last: Checkpoint | null
-  /** Those that no record names yet. */
+  /** Those that no record names yet. What was reviewed when they were signed is not known any more. */
   readonly unnamed: readonly Checkpoint[]
   /** Bytes of the file, and whether its last `key` is this one. */
   readonly file: { readonly length: number; readonly namesKey: boolean }
@@ -36,6 +37,8 @@ export interface SealerOptions {
   /** A checkpoint stands for all of the log; seconds since 1970. */
   readonly checkpointed: (atSeconds: number) => void
   readonly failed: () => void
+  /** How far the log is reviewed. */
+  readonly reviews: () => ReviewState
   /** The checkpoint file is not as it was left. */
   readonly onDamage: (file: string, what: string) => void
 }
@@ -58,7 +61,7 @@ export class Sealer {
     this.#namesKey = file.namesKey
     const unsigned = tree.size - (last?.size ?? 0)
     this.#tried = { at: unsigned === 0 ? now() : Number.NEGATIVE_INFINITY, size: tree.size, file: null }
-    for (const checkpoint of unnamed) this.#unnamed.push(this.#naming(checkpoint, { file: null, after: null }))
+    for (const checkpoint of unnamed) this.#unnamed.push(this.#naming(checkpoint, { file: null, after: null }, null))
     treeSize(tree.size)
   }
 
@@ -132,13 +135,13 @@ export class Sealer {
   }
 
   async #sign(tail: Tail): Promise<void> {
-    const { dir, disk, tree, key, origin, log } = this.#options
+    const { dir, disk, tree, key, origin, log, reviews } = this.#options
     const files = tail.files
     await tail.sync()
     const checkpoint = signCheckpoint(origin, tree.size, tree.root(), key)
     await this.#append(checkpointEntry(checkpoint))
     this.#last = checkpoint
-    this.#unnamed.push(this.#naming(checkpoint, files))
+    this.#unnamed.push(this.#naming(checkpoint, files, reviews()))
     log('info', 'audit: checkpoint', { size: checkpoint.size, note: checkpoint.text })
     try {
       await tree.save(dir, disk)
@@ -167,9 +170,9 @@ export class Sealer {
     }
   }
 
-  #naming({ size, root }: Checkpoint, { file, after }: Tail['files']): OwnEvent {
+  #naming({ size, root }: Checkpoint, { file, after }: Tail['files'], reviews: ReviewState | null): OwnEvent {
     const { key } = this.#options
-    const facts = { size, root: root.toString('base64'), key: key.verifier.text, file, after }
+    const facts = { size, root: root.toString('base64'), key: key.verifier.text, file, after, ...reviews }
     return { action: 'checkpoint', outcome: 'success', reason: 'The records so far are signed', policy: null, facts }
   }
 }

@@ -65,6 +65,24 @@ async function findIn(segment: LogSegment, reference: string, start: Start): Pro
   return null
 }
 
+/** The sequence number of the first record from a time on; one more than the last where there is none. Times are those of references. */
+export async function findTime(segments: readonly LogSegment[], at: number): Promise<number> {
+  let next = segments[0]?.first ?? 1
+  // Names tell the time to the second; several segments may begin in the same.
+  const from = segments.findLastIndex(({ startedAt }) => startedAt + 1000 <= at)
+  for (const segment of segments.slice(Math.max(0, from))) {
+    for await (const lines of readSegment(segment, await seek(segment, ({ id }) => referenceTime(id) < at))) {
+      for (const { bytes } of lines) {
+        const stamp = readStamp(bytes)
+        if (stamp === null) continue
+        if (referenceTime(stamp.id) >= at) return stamp.sequence
+        next = stamp.sequence + 1
+      }
+    }
+  }
+  return next
+}
+
 /** A place not far before the first line that is not `before` what is wanted; the beginning where lines cannot be read. */
 async function seek(segment: LogSegment, before: (stamp: Stamp) => boolean): Promise<Start> {
   if (segment.compressed || !existsSync(segment.path)) return BEGINNING

@@ -14,6 +14,7 @@ import type { VerifierKey } from './note.ts'
 import { type Place, type Problem, Problems } from './problems.ts'
 import { type LogLine, readSegment } from './read.ts'
 import { type LogSegment, listSegments } from './segment.ts'
+import { SignOffCheck } from './sign-off-check.ts'
 import { parseRecord, readStamp, type Stamp } from './stamp.ts'
 import { TallyCheck } from './tally-check.ts'
 
@@ -22,6 +23,8 @@ export interface VerifyOptions {
   /** Given by who verifies; none: the keys that the folder itself names. */
   readonly keys: readonly VerifierKey[]
   readonly outside: readonly OutsideCheckpoint[]
+  /** Of those who sign reviews. */
+  readonly reviewers?: readonly VerifierKey[]
   /** Milliseconds since 1970: how old is what nobody has signed? */
   readonly now: number
 }
@@ -56,6 +59,8 @@ export interface Basis {
   readonly openTallies: readonly string[]
   /** Files of purged records that are still there; they were not judged. */
   readonly leftovers: readonly string[]
+  /** Sign-offs by reviewers' keys that were given, and by others, whose vkeys follow. */
+  readonly signOffs: { readonly byGiven: number; readonly byOthers: number; readonly others: readonly string[] }
 }
 
 /** As in the server file, where no record says otherwise. */
@@ -85,7 +90,8 @@ async function verifyOnce(options: VerifyOptions): Promise<Verification> {
   const chain = new Chain(problems, segments, base && { sequence: base.frontier.size, prev: base.prev })
   const tree = new Frontier(base?.frontier.size ?? 0, base?.frontier.hashes ?? [])
   const tallies = new TallyCheck(problems)
-  const reading = new Reading({ heads, chain, tree, tallies, problems, isComparable: base !== null })
+  const signOffs = new SignOffCheck(problems, options.reviewers ?? [])
+  const reading = new Reading({ heads, chain, tree, tallies, signOffs, problems, isComparable: base !== null })
   await heads.open(tree)
   await reading.meet()
   const left = base?.segments ?? segments
@@ -96,6 +102,7 @@ async function verifyOnce(options: VerifyOptions): Promise<Verification> {
   reading.judgeEnd(options.now)
   await tallies.end(options.dir, options.now, heads.goodSize)
   const purgedThrough = base?.frontier.size ?? 0
+  await signOffs.end(path, purgedThrough, heads.goodSize)
   const { result } = problems
   const isIntact = options.keys.length > 0 && heads.outsideSize > 0
   return {
@@ -114,6 +121,7 @@ async function verifyOnce(options: VerifyOptions): Promise<Verification> {
       tallies: tallies.good,
       openTallies: tallies.open,
       leftovers: base?.leftovers.map(({ name }) => name) ?? [],
+      signOffs: { byGiven: signOffs.byGiven, byOthers: signOffs.byOthers, others: [...signOffs.others] },
     },
   }
 }
@@ -143,6 +151,7 @@ interface Parts {
   readonly chain: Chain
   readonly tree: Frontier
   readonly tallies: TallyCheck
+  readonly signOffs: SignOffCheck
   readonly problems: Problems
   /** Whether the tree is that of the whole log. */
   readonly isComparable: boolean
@@ -230,12 +239,13 @@ class Reading {
   }
 
   #system({ sequence }: Stamp, bytes: Buffer, place: Place): void {
-    const { chain, heads, tallies } = this.#parts
+    const { chain, heads, tallies, signOffs } = this.#parts
     const record = parseRecord(bytes)
     const facts = record?.landline?.facts
     if (record === null || facts === undefined || record.event.sequence !== sequence) return
     heads.told(record, place, chain.faults)
     tallies.told(record, place)
+    signOffs.told(record, place)
     if (record.event.action === 'checkpoint') chain.follows(facts.file, facts.after)
     if (record.event.action === 'start' && typeof facts.checkpoint_seconds === 'number')
       this.#checkpointSeconds = facts.checkpoint_seconds

@@ -35,6 +35,8 @@ export interface WriterOptions {
   readonly now: () => number
   readonly meter: AuditMeter
   readonly log: AuditLog
+  /** Record `sequence` is in the log. */
+  readonly wrote: (event: RecordedEvent, sequence: number) => void
   readonly onRecord: (event: RecordedEvent, reference: string) => void
   /** Told how far the log is safe. */
   readonly written: Written
@@ -264,7 +266,9 @@ export class Writer {
     meter.queued(this.#queue.length)
     if (this.#told !== null) log('info', 'audit: records are written again', { ...this.#told })
     this.#told = null
+    let sequence = tail.sequence - batch.length
     for (const pending of batch) {
+      this.#options.wrote(pending.event, ++sequence)
       meter.recorded(pending.event.action)
       this.#answer(pending)
     }

@@ -4,6 +4,7 @@ import type { Audit } from '../audit/audit.ts'
 import type { SigningKey } from '../audit/note.ts'
 import { exportRoute, revealRoute } from './api-audit.ts'
 import { breakglassRoutes } from './api-breakglass.ts'
+import { reviewRoute, signOffRoute } from './api-sign-off.ts'
 import { statusRoute } from './api-status.ts'
 import type { BreakglassBook } from './breakglass-book.ts'
 import type { Keeper } from './keeper.ts'
@@ -25,5 +26,6 @@ export interface ApiParts {
 }
 
 export function apiRoutes(parts: ApiParts): readonly ApiRoute[] {
-  return [statusRoute(parts), ...breakglassRoutes(parts), exportRoute(parts), revealRoute(parts)]
+  const review = [reviewRoute(parts), signOffRoute(parts)]
+  return [statusRoute(parts), ...breakglassRoutes(parts), exportRoute(parts), revealRoute(parts), ...review]
 }

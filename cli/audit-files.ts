@@ -12,12 +12,12 @@ import { quoted } from '../rules/address.ts'
 import { UsageError } from './io.ts'
 
 /** Throws UsageError. */
-export function keysOf(texts: readonly string[]): VerifierKey[] {
+export function keysOf(texts: readonly string[], flag = 'key'): VerifierKey[] {
   return texts.map((text) => {
     const key = parseVerifierKey(text.trim())
     if (key !== null) return key
     throw new UsageError(
-      `--key ${quoted(text)} is no public key: it reads NAME+ID+BASE64, as the proxy prints it when it starts`,
+      `--${flag} ${quoted(text)} is no public key: it reads NAME+ID+BASE64, as the proxy prints it when it starts`,
     )
   })
 }

@@ -8,14 +8,18 @@ export interface AuditVerifyFlags {
   readonly keys: readonly string[]
   /** Files. */
   readonly checkpoints: readonly string[]
+  /** Of those who sign reviews. */
+  readonly reviewerKeys?: readonly string[]
   readonly json: boolean
 }
 
 /** 0: intact or consistent, 1: tampered, 2: incomplete. Throws UsageError. */
-export async function auditVerify({ dir, keys, checkpoints, json }: AuditVerifyFlags, io: Io): Promise<ExitCode> {
+export async function auditVerify(flags: AuditVerifyFlags, io: Io): Promise<ExitCode> {
+  const { dir, keys, checkpoints, reviewerKeys = [], json } = flags
   const given = keysOf(keys)
+  const reviewers = keysOf(reviewerKeys, 'reviewer-key')
   const outside = await outsideCheckpoints(checkpoints)
-  const verification = await withLog(dir, () => verifyLog({ dir, keys: given, outside, now: io.now() }))
+  const verification = await withLog(dir, () => verifyLog({ dir, keys: given, outside, reviewers, now: io.now() }))
   if (json) printJson(io, jsonOf(verification))
   else for (const line of report(verification, given.length > 0, outside.length)) io.print(line)
   switch (verification.result) {
@@ -42,6 +46,11 @@ function jsonOf({ problemCount, basis, ...verification }: Verification) {
       purged_through: basis.purgedThrough,
       tallies: basis.tallies,
       open_tallies: basis.openTallies,
+      sign_offs: {
+        by_given_keys: basis.signOffs.byGiven,
+        by_others: basis.signOffs.byOthers,
+        other_keys: basis.signOffs.others,
+      },
       purged_and_there: basis.leftovers,
     },
   }
@@ -63,10 +72,19 @@ function report(
     `  unsigned: ${basis.unsignedTail} records at the end, after the ${basis.signedSize} under the newest checkpoint`,
     ...purged,
     ...talliesLines(basis),
+    ...signOffLines(basis),
     ...basis.leftovers.map(
       (file) => `  not judged: ${file}, whose records are purged; the next start of the proxy removes it`,
     ),
   ]
+}
+
+function signOffLines({ signOffs: { byGiven, byOthers, others } }: Verification['basis']): string[] {
+  if (byGiven + byOthers === 0) return []
+  const known = `  sign-offs: ${byGiven} by reviewers' keys that were given`
+  return byOthers === 0
+    ? [known]
+    : [`${known}, ${byOthers} by others, whose word for it is the log: ${others.join(', ')}`]
 }
 
 function talliesLines({ tallies, openTallies }: Verification['basis']): string[] {

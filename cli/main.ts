@@ -13,6 +13,7 @@ import { recordingFor } from './audit-recording.ts'
 import { auditReveal } from './audit-reveal.ts'
 import { auditRules } from './audit-rules.ts'
 import { auditShow } from './audit-show.ts'
+import { auditSignOff } from './audit-sign-off.ts'
 import { auditVerify } from './audit-verify.ts'
 import { auditVerifyExport } from './audit-verify-export.ts'
 import { breakglass } from './breakglass.ts'
@@ -84,7 +85,10 @@ async function run(line: CommandLine): Promise<ExitCode> {
     case 'audit verify': {
       const { key = [], checkpoint = [], json = false } = line.flags
       const files = [...checkpoint, ...positionals.slice(1)]
-      return auditVerify({ dir: first, keys: key, checkpoints: files, json }, io)
+      return auditVerify(
+        { dir: first, keys: key, checkpoints: files, reviewerKeys: line.flags['reviewer-key'] ?? [], json },
+        io,
+      )
     }
     case 'audit query':
       return auditQuery({ dir: first, ...line.flags }, io)
@@ -106,6 +110,8 @@ async function run(line: CommandLine): Promise<ExitCode> {
     }
     case 'audit forget':
       return auditForget({ month: first, ...line.flags }, io)
+    case 'audit sign-off':
+      return auditSignOff({ dir: positionals[0], ...line.flags }, process.env, io)
     case 'audit keygen':
       return auditKeygen({ file: first, name: line.flags.name, json: line.flags.json === true }, io)
     case 'breakglass':

@@ -39,6 +39,7 @@ export function openAuditOf(
       synced: metrics.auditSync,
       diskFree: metrics.diskFree,
       oldestRecord: metrics.auditOldest,
+      unreviewed: metrics.auditUnreviewed,
     },
     log: (level, message, facts) => log[level](facts, message),
     onRecord: (event, reference) => {

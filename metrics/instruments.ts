@@ -99,6 +99,7 @@ export function createInstruments(registry: Registry<OpenMetricsContentType>) {
     auditSync: histogram('audit_sync_seconds', 'Time to bring a batch of audit records to disk.', BUCKETS.sync),
     auditTreeSize: gauge('audit_tree_size', 'Records in the audit log, over all segments.'),
     auditCheckpoint: gauge('audit_last_checkpoint_timestamp_seconds', 'When the audit log was last signed.'),
+    auditUnreviewed: gauge('audit_unreviewed_records', 'Records of traffic that nobody has signed off yet.'),
     auditOldest: gauge('audit_oldest_record_timestamp_seconds', 'When the oldest audit record that is kept was made.'),
     auditDiskFree: gauge('audit_disk_free_bytes', 'Space left where the audit log is written.'),
     tallied: counter(

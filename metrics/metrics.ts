@@ -42,6 +42,7 @@ export interface Metrics extends Observer {
   shipFailed(target: string): void
   shipBehind(target: string, records: number): void
   tallied(as: (typeof TALLIED_AS)[number], requests: number): void
+  auditUnreviewed(records: number): void
   /** Milliseconds since 1970. */
   auditOldest(at: number): void
   /** Seconds since 1970. A failed reload leaves the time of the last good one. */
@@ -101,6 +102,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     shipBehind: (target, count) => instruments.shipBehind.set({ target }, Math.max(0, count)),
     diskFree: (bytes) => instruments.auditDiskFree.set(bytes),
     tallied: (as, requests) => tallied(as)?.inc(requests),
+    auditUnreviewed: (records) => instruments.auditUnreviewed.set(records),
     auditOldest: (at) => instruments.auditOldest.set(at / 1000),
     breakglass: (active) => instruments.breakglass.set(active),
     reloaded(ok, atSeconds) {

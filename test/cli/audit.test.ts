@@ -104,6 +104,8 @@ t.test('verify: result, exit code, problems, and what it rests on', async (t) =>
     signed_records: records.length,
     unsigned_tail: 0,
     purged_through: 0,
+    purged_and_there: [],
+    sign_offs: { by_given_keys: 0, by_others: 0, other_keys: [] },
     tallies: 0,
     open_tallies: [],
   })

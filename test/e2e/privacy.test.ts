@@ -1,12 +1,11 @@
 /** The record as auditors and a privacy officer use it on a running proxy: pseudonyms, reveal, forget, export. */
-import { argon2Sync } from 'node:crypto'
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { ask } from './ask.ts'
 import { command, scratch, start, waitFor } from './landline.ts'
+import { PASSWORD, usersFile } from './users.ts'
 
-const PASSWORD = 'correct horse battery'
 /** Not to be found in anything that is kept. */
 const CLIENTS = ['10.77.88.99', '10.77.88.98', '2001:db8:77::99', '127.9.9.9', '127.8.8.8']
 
@@ -23,18 +22,6 @@ const CONFIG = `admin: { users: users.yaml }
 audit: { privacy: pseudonymous, repeat_seconds: 1 }
 listeners: [{ address: "127.0.0.1:0", client_address: forwarded, trusted: [127.0.0.0/8] }]
 `
-
-/** As cheap a hash as the users file takes: what is tried here is not the password. */
-function usersFile(dir: string): void {
-  const nonce = Buffer.from('somesaltsomesalt')
-  const cheap = { message: PASSWORD, nonce, parallelism: 1, tagLength: 32, memory: 7168, passes: 1 }
-  const base64 = (bytes: Buffer) => bytes.toString('base64').replace(/=+$/, '')
-  const hash = `$argon2id$v=19$m=7168,t=1,p=1$${base64(nonce)}$${base64(argon2Sync('argon2id', cheap))}`
-  const entries = ['{ name: otto, roles: [auditor]', '{ name: petra, roles: [privacy-officer]']
-  const users = entries.map((entry) => `  - ${entry}, hash: "${hash}" }\n`).join('')
-  writeFileSync(join(dir, 'users.yaml'), `users:\n${users}`, { mode: 0o600 })
-  writeFileSync(join(dir, 'password'), `${PASSWORD}\n`)
-}
 
 /** All text under a folder, but for the keys. */
 function allText(dir: string): string {
