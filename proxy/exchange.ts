@@ -91,7 +91,7 @@ export class Exchange {
     this.#decisionMs += performance.now() - before
     this.#shadow?.judge(this.#evidence)
     // As strict as before is the newer one: it names more of what is known.
-    if (this.verdict === null || !isStricter(this.verdict.action, verdict.action)) this.verdict = verdict
+    if (this.verdict === null || !isStricter(this.verdict, verdict)) this.verdict = verdict
     return letsThrough(this.verdict)
   }
 

@@ -18,7 +18,7 @@ export class Shadow {
     if (this.#failed) return
     try {
       const verdict = decide(this.#policy, evidence)
-      if (this.#verdict === null || !isStricter(this.#verdict.action, verdict.action)) this.#verdict = verdict
+      if (this.#verdict === null || !isStricter(this.#verdict, verdict)) this.#verdict = verdict
     } catch {
       // A mistake in what does not act must not act either.
       this.#failed = true

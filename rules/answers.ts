@@ -37,7 +37,7 @@ function rulingsOf(policy: Policy, evidence: Evidence, clocks: Set<string>): Rea
     const next = judgements(policy, seat, service, evidence, clocks)
     const stricter = new Set<Ruling>()
     for (const x of standing) {
-      for (const y of next) stricter.add(x === policy.unjudged || isStricter(y.action, x.action) ? y : x)
+      for (const y of next) stricter.add(x === policy.unjudged || isStricter(y, x) ? y : x)
     }
     standing = stricter
   }

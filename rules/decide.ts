@@ -2,6 +2,7 @@
  * (Policy, Evidence) → Verdict: what the product exists for. Pure, total, and no slower for a longer list of names,
  * prefixes or rules: everything here is a look-up in a table that `compile` made.
  */
+import { isBreakglassId } from './breakglass.ts'
 import { isDuring } from './during.ts'
 import { decisiveLift, liftOf } from './exceptions.ts'
 import type { Address, Evidence, EvidenceKind, Match, Mode, Verdict, VerdictAction } from './model.ts'
@@ -14,9 +15,11 @@ const STRICTNESS: Readonly<Record<VerdictAction, number>> = {
   except: 1,
   log: 2,
   'would-block': 3,
-  block: 4,
-  refuse: 5,
+  block: 5,
+  refuse: 6,
 }
+/** What would be a block but for break-glass is told before all that would not. */
+const LIFTED_BLOCK = 4
 
 const NO_MATCHES: readonly Match[] = Object.freeze([])
 
@@ -53,7 +56,7 @@ function strictest(policy: Policy, seat: Seat, evidence: Evidence, matches: read
     if (named === null || isNamedBefore(matches, index)) continue
     const next = judge(policy, seat, named, source, at)
     if (trace) narrateRules(policy, seat, named, source, at, trace)
-    if (ruling !== null && !isStricter(next.action, ruling.action)) continue
+    if (ruling !== null && !isStricter(next, ruling)) continue
     ruling = next
     service = named
   }
@@ -66,8 +69,14 @@ export function seatOf(policy: Policy, source: Address | null): Seat {
 }
 
 /** Whether `x` is stricter than `y`. */
-export function isStricter(x: VerdictAction, y: VerdictAction): boolean {
-  return STRICTNESS[x] > STRICTNESS[y]
+export function isStricter(x: Said, y: Said): boolean {
+  return strictnessOf(x) > strictnessOf(y)
+}
+
+type Said = Pick<Ruling, 'action' | 'exception'>
+
+function strictnessOf({ action, exception }: Said): number {
+  return action === 'except' && exception !== null && isBreakglassId(exception) ? LIFTED_BLOCK : STRICTNESS[action]
 }
 
 /** The services that the evidence names, by what; at most one per kind of evidence. */

@@ -27,7 +27,7 @@ exceptions:
   - { id: g7, rule: zoom-fixed-only, from: [10.20.5.0/24], expires: 2026-12-31T18:00:00Z, reason: r, ticket: t, approver: a }
 `
 const policy = compiled(RULES)
-const lift = (...rules: readonly string[]): RuleLift => ({ id: 'breakglass-1', rules, until: UNTIL })
+const lift = (...rules: readonly string[]): RuleLift => ({ id: 'breakglass-20261202T100000Z', rules, until: UNTIL })
 
 function verdictOf(over: typeof policy, from: string, to: string, at: number): string {
   const target = parseTarget(to)
@@ -56,7 +56,14 @@ const cases: readonly (readonly [
   at: number,
   want: string,
 ])[] = [
-  ['a lifted rule', ['zoom-fixed-only'], '10.20.0.7', 'zoom.us:443', DAY, 'except zoom-fixed-only breakglass-1'],
+  [
+    'a lifted rule',
+    ['zoom-fixed-only'],
+    '10.20.0.7',
+    'zoom.us:443',
+    DAY,
+    'except zoom-fixed-only breakglass-20261202T100000Z',
+  ],
   ['the instant of its end', ['zoom-fixed-only'], '10.20.0.7', 'zoom.us:443', UNTIL, 'block zoom-fixed-only'],
   ['another rule goes on blocking', ['zoom-fixed-only'], '10.20.0.7', 'zoom.us:443', NIGHT, 'block no-zoom-at-night'],
   [
@@ -65,7 +72,7 @@ const cases: readonly (readonly [
     '10.10.0.7',
     'zoom.us:443',
     NIGHT,
-    'except no-zoom-at-night breakglass-1',
+    'except no-zoom-at-night breakglass-20261202T100000Z',
   ],
   ['whom no rule blocked', ['zoom-fixed-only'], '10.10.0.7', 'zoom.us:443', DAY, 'log zoom-watched'],
   [
@@ -82,15 +89,43 @@ const cases: readonly (readonly [
     '10.20.5.7',
     'zoom.us:443',
     NIGHT,
-    'except no-zoom-at-night breakglass-1',
+    'except no-zoom-at-night breakglass-20261202T100000Z',
   ],
-  ['all', ['all'], '10.20.0.7', 'zoom.us:443', NIGHT, 'except zoom-fixed-only breakglass-1'],
+  ['all', ['all'], '10.20.0.7', 'zoom.us:443', NIGHT, 'except zoom-fixed-only breakglass-20261202T100000Z'],
   ['all, at its end', ['all'], '10.20.0.7', 'meet.google.com:443', UNTIL, 'block otherwise'],
-  ['all lifts otherwise', ['all'], '10.20.0.7', 'meet.google.com:443', DAY, 'except otherwise breakglass-1'],
-  ['all lifts ip_literals', ['all'], '10.20.0.7', '192.0.2.1:443', DAY, 'except ip_literals breakglass-1'],
+  [
+    'all lifts otherwise',
+    ['all'],
+    '10.20.0.7',
+    'meet.google.com:443',
+    DAY,
+    'except otherwise breakglass-20261202T100000Z',
+  ],
+  [
+    'all lifts ip_literals',
+    ['all'],
+    '10.20.0.7',
+    '192.0.2.1:443',
+    DAY,
+    'except ip_literals breakglass-20261202T100000Z',
+  ],
   ['all, at its end, for a bare address', ['all'], '10.20.0.7', '192.0.2.1:443', UNTIL, 'block ip_literals'],
-  ['otherwise by its name', ['otherwise'], '10.20.0.7', 'meet.google.com:443', DAY, 'except otherwise breakglass-1'],
-  ['ip_literals by its name', ['ip_literals'], '10.20.0.7', '192.0.2.1:443', DAY, 'except ip_literals breakglass-1'],
+  [
+    'otherwise by its name',
+    ['otherwise'],
+    '10.20.0.7',
+    'meet.google.com:443',
+    DAY,
+    'except otherwise breakglass-20261202T100000Z',
+  ],
+  [
+    'ip_literals by its name',
+    ['ip_literals'],
+    '10.20.0.7',
+    '192.0.2.1:443',
+    DAY,
+    'except ip_literals breakglass-20261202T100000Z',
+  ],
   ['a rule that is named, not the others', ['otherwise'], '10.20.0.7', '192.0.2.1:443', DAY, 'block ip_literals'],
   [
     'a rule that is off stays so',
@@ -98,7 +133,7 @@ const cases: readonly (readonly [
     '10.20.0.7',
     'teams.microsoft.com:443',
     DAY,
-    'except otherwise breakglass-1',
+    'except otherwise breakglass-20261202T100000Z',
   ],
   ['a monitored rule goes on telling', ['all'], '10.20.0.7', 'webex.com:443', DAY, 'would-block webex-tried'],
   ['unknown clients', ['all'], '172.16.0.1', 'zoom.us:443', DAY, 'refuse unknown_clients'],
@@ -110,15 +145,28 @@ t.test('what break-glass lets through, and what not', async (t) => {
     t.equal(verdictOf(withLifts(policy, [lift(...rules)]), from, to, at), want, name)
 })
 
+t.test('of two services it is told before what is let through anyway, and after what is blocked', async (t) => {
+  const { source, at, port } = { source: prefix('10.20.0.7/32').base, at: NIGHT, port: 443 }
+  const both = (host: string, serverName: string, ...rules: readonly string[]) => {
+    const evidence = { source, at, host, address: null, port, serverName, httpHost: null }
+    const { action, service, exception } = decide(withLifts(policy, [lift(...rules)]), evidence)
+    return `${action} ${service} ${exception ?? ''}`.trim()
+  }
+  const all = 'except google-meet breakglass-20261202T100000Z'
+  t.equal(both('webex.com', 'meet.google.com', 'all'), all)
+  t.equal(both('meet.google.com', 'webex.com', 'all'), all)
+  t.equal(both('meet.google.com', 'zoom.us', 'otherwise'), 'block zoom')
+})
+
 t.test('two at once, and none', async (t) => {
   const two = withLifts(policy, [
-    { id: 'breakglass-1', rules: ['zoom-fixed-only'], until: UNTIL },
-    { id: 'breakglass-2', rules: [ALL_RULES], until: UNTIL + HOUR },
+    { id: 'breakglass-20261202T100000Z', rules: ['zoom-fixed-only'], until: UNTIL },
+    { id: 'breakglass-20261202T110000Z', rules: [ALL_RULES], until: UNTIL + HOUR },
   ])
-  t.equal(verdictOf(two, '10.20.0.7', 'zoom.us:443', DAY), 'except zoom-fixed-only breakglass-1')
+  t.equal(verdictOf(two, '10.20.0.7', 'zoom.us:443', DAY), 'except zoom-fixed-only breakglass-20261202T100000Z')
   t.equal(
     verdictOf(two, '10.20.0.7', 'zoom.us:443', UNTIL),
-    'except zoom-fixed-only breakglass-2',
+    'except zoom-fixed-only breakglass-20261202T110000Z',
     'each to its own end',
   )
   t.equal(verdictOf(two, '10.20.0.7', 'zoom.us:443', UNTIL + HOUR), 'block zoom-fixed-only')
@@ -185,7 +233,7 @@ t.test(
           (file, rules, asked) => {
             const base = compileSmall(file)
             const until = EPOCH + 100 * HOUR
-            const open = withLifts(base, [{ id: 'breakglass-1', rules, until }])
+            const open = withLifts(base, [{ id: 'breakglass-20261202T100000Z', rules, until }])
             const off = compileSmall(withoutRules(file, rules))
             for (const { source, host, hours } of asked) {
               const evidence: Evidence = asking(source, host, EPOCH + hours * HOUR)
@@ -196,7 +244,8 @@ t.test(
               if (before.action !== 'block' && JSON.stringify(during) !== JSON.stringify(before)) return false
               if (letsThrough(during) !== letsThrough(decide(off, evidence))) return false
               const isOpened = before.action === 'block' && letsThrough(during)
-              if (isOpened && `${during.action} ${during.exception}` !== 'except breakglass-1') return false
+              if (isOpened && `${during.action} ${during.exception}` !== 'except breakglass-20261202T100000Z')
+                return false
             }
             return true
           },
