@@ -137,7 +137,8 @@ async function createWriter(options: AuditOptions, end: LogEnd): Promise<Parts> 
           waiting: meter.unreviewed ?? (() => {}),
           onDamage: damaged('The checkpoints in the folder are not those that were written; the next ones follow'),
         })
-  const privacy = options.privacy === undefined ? null : openPrivacy(options.privacy, { dir, now, log })
+  const privacy =
+    options.privacy === undefined ? null : openPrivacy(options.privacy, { dir, now, log, failed: meter.writeFailed })
   const tail = new Tail({ dir, disk, sync, segmentBytes, end, tree: evidence?.tree ?? null, onDamage })
   const written = new Written(end.sequence)
   const writer: Writer = new Writer({

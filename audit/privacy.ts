@@ -13,6 +13,15 @@ export interface PrivacyOptions {
   readonly retentionDays: number
 }
 
+export interface PrivacySurroundings {
+  /** Of the log. */
+  readonly dir: string
+  readonly now: () => number
+  readonly log: AuditLog
+  /** To be told each time that the keys cannot be cared for: without the next one, no record could be written. */
+  readonly failed: () => void
+}
+
 export interface Privacy {
   readonly cloak: Cloak
   /** To be called now and then: makes the next month's key, destroys what is too old, and tells what was destroyed. Never throws. */
@@ -24,7 +33,7 @@ const DAY_MS = 86_400_000
 /** Throws ERR_AUDIT_PRIVACY where the keys cannot be had: no record may then be written. */
 export function openPrivacy(
   { key, retentionDays }: PrivacyOptions,
-  { dir, now, log }: { readonly dir: string; readonly now: () => number; readonly log: AuditLog },
+  { dir, now, log, failed }: PrivacySurroundings,
 ): Privacy {
   refuseInside(key, dir)
   const keys = new PrivacyKeys(key, now())
@@ -46,6 +55,7 @@ export function openPrivacy(
         }
         complaint = null
       } catch (error) {
+        failed()
         const why = errorName(error)
         if (why !== complaint) log('error', 'audit: the privacy keys cannot be cared for', { error: why, file: key })
         complaint = why

@@ -10,6 +10,7 @@ import { readMonthKey } from '../audit/privacy-keys.ts'
 import { type Client, isPseudonym, openSealed } from '../audit/pseudonym.ts'
 import type { SystemEvent } from '../rules/events.ts'
 import type { ApiParts } from './api-routes.ts'
+import { knownKeys } from './audit-files.ts'
 
 /** Longer than any that `audit export` makes. */
 const MAX_MANIFEST = 16_384
@@ -33,17 +34,31 @@ export function exportRoute({ audit, keeper, config, signingKey }: ApiParts): Ap
     answer: async ({ user, body }): Promise<ExportAnswer> => {
       onlyFields(body, 'manifest')
       const { json, manifest } = manifestIn(body)
-      if (manifest.checkpoint.key !== signingKey.verifier.text)
-        throw new ApiRefusal(
-          409,
-          `the extract is of a log signed by ${manifest.checkpoint.key}, this proxy signs by ${signingKey.verifier.text}`,
-          'ask the proxy whose log it is, or leave --user and --admin out for a copy of another log',
-        )
+      await refuseOther(manifest, signingKey.verifier.text, config.audit.dir)
       const digest = manifestDigest(json)
       const facts = { user: user.name, by: manifest.by, ...exportFacts(manifest, isPlain), manifest: digest }
-      const record = await audit.record(systemEvent('export', manifest.reason, keeper.policy, facts))
+      const record = await recorded(audit, systemEvent('export', manifest.reason, keeper.policy, facts))
       return { record, note: signManifest(digest, record, signingKey) }
     },
+  }
+}
+
+/** An export of another log has no place in this one. Keys that signed this log before count as its own. */
+async function refuseOther({ checkpoint: { key } }: Manifest, own: string, dir: string): Promise<void> {
+  if (key === own || (await knownKeys(dir)).some(({ text }) => text === key)) return
+  throw new ApiRefusal(
+    409,
+    `the extract is of a log signed by ${key}, this proxy signs by ${own}`,
+    'ask the proxy whose log it is, or leave --user and --admin out for a copy of another log',
+  )
+}
+
+async function recorded(audit: ApiParts['audit'], event: SystemEvent): Promise<string> {
+  try {
+    return await audit.record(event)
+  } catch (error) {
+    if (!(error instanceof AuditError)) throw error
+    throw new ApiRefusal(503, `this cannot be put on record: ${error.message}`, 'nothing was given out; ask again')
   }
 }
 
@@ -95,7 +110,7 @@ export function revealRoute({ audit, keeper, config }: ApiParts): ApiRoute {
       const sealed = body.sealed === undefined ? null : textField(body, 'sealed', { most: MAX_MANIFEST })
       const client = sealed === null ? null : unsealed(config.audit.privacyKey, pseudonym, sealed)
       const facts = { user: user.name, by, reference, pseudonym }
-      return { record: await audit.record(systemEvent('reveal', reason, keeper.policy, facts)), client }
+      return { record: await recorded(audit, systemEvent('reveal', reason, keeper.policy, facts)), client }
     },
   }
 }

@@ -29,6 +29,7 @@ import { createLocalPlane, type Plane } from './plane.ts'
 import type { ServerConfig } from './settings.ts'
 import { firstShadow, shadowKeeperFor } from './shadow.ts'
 import { shipNames, startShipping } from './shipping.ts'
+import { warnOfSmallSegments } from './small-segments.ts'
 import { unsupported } from './supported.ts'
 import { untilDone } from './until-done.ts'
 import { openAuditOf, openTalliesOf, pacProxies, proxyOptionsOf, readiness } from './wiring.ts'
@@ -75,6 +76,7 @@ async function run(config: ServerConfig, log: Log, io: Io): Promise<void> {
     const shadow = await firstShadow(config, now)
     const parts: Parts = { main, config, adminFiles, signing, log, now, first, shadow, audit, metrics, denials }
     labelMetrics(beginning(parts), metrics)
+    warnOfSmallSegments(first.policy, config, log)
     await serveUntil(stopped, parts)
   } finally {
     await shipping.close()

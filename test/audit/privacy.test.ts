@@ -177,6 +177,18 @@ t.test('what cannot be given a pseudonym is not recorded, and not let through', 
   for (const address of ADDRESSES) t.notMatch(text, address)
 })
 
+t.test('keys that cannot be cared for are told and counted, long before they are needed', async (t) => {
+  const dir = t.testdir()
+  const path = join(dir, 'keys/privacy.key')
+  const { audit, counts } = await openWith(join(dir, 'log'), { checkMs: 1, ...privacy(dir) })
+  writeFileSync(path, 'damaged')
+  while (counts.writeErrors < 3) await new Promise((resolve) => setTimeout(resolve, 1))
+  t.same(counts.logged, ['error audit: the privacy keys cannot be cared for'], 'told once, counted each time')
+  await audit.record(client('10.20.0.7'))
+  await audit.close()
+  t.equal(readLog(join(dir, 'log')).records.length, 1, 'and records go on')
+})
+
 t.test('a pseudonym and what is sealed beside it, by the key of a month', (t) => {
   const november = monthKey('2026-11', Buffer.alloc(32, 1))
   const other = monthKey('2026-11', Buffer.alloc(32, 2))

@@ -2,7 +2,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import type { ApiCall } from '../../admin/api.ts'
+import { ApiRefusal } from '../../admin/api-refusal.ts'
 import { CHECKPOINTS } from '../../audit/checkpoint-file.ts'
+import { AuditError } from '../../audit/error.ts'
+import { exportRoute, revealRoute } from '../../cli/api-audit.ts'
+import type { ApiParts } from '../../cli/api-routes.ts'
 import { type AuditExportFlags, auditExport } from '../../cli/audit-export.ts'
 import { auditForget } from '../../cli/audit-forget.ts'
 import { unrecorded } from '../../cli/audit-recording.ts'
@@ -11,6 +16,8 @@ import { auditRules } from '../../cli/audit-rules.ts'
 import { auditVerifyExport } from '../../cli/audit-verify-export.ts'
 import { type Io, UsageError } from '../../cli/io.ts'
 import { compileSources, readSources } from '../../cli/load.ts'
+import { smallSegments } from '../../cli/small-segments.ts'
+import type { SystemEvent } from '../../rules/events.ts'
 import { DAY, LATER, newKey, openSigned } from '../audit/evidence-helpers.ts'
 import { denial, NOON, readLog, systemEvent } from '../audit/helpers.ts'
 
@@ -206,4 +213,101 @@ t.test('reveal and forget, with the key file', async (t) => {
     [first.event.id, { reason: ' ' }, /--reason: write one line/],
   ] as const)
     await t.rejects(reveal(wanted, flags), { name: 'UsageError', message })
+})
+
+t.test('segments of few addresses are known by their size, unless many people share an address', async (t) => {
+  const file = join(t.testdir(), 'rules.yaml')
+  const segments = [
+    'boss: { medium: wired, prefixes: [10.1.0.1] }',
+    'pair: { medium: wired, prefixes: [10.2.0.0/31, 10.3.0.0/30] }',
+    'enough: { medium: wired, prefixes: [10.4.0.0/29, 10.5.0.0/29] }',
+    'nat: { medium: wireless, prefixes: [192.0.2.7], shared: true }',
+    'six: { medium: wired, prefixes: ["2001:db8::7/128"] }',
+    'lan: { medium: wired, prefixes: ["2001:db8:1::/64"] }',
+  ]
+  writeFileSync(file, RULES('memo').replace('rules:', `segments:\n  ${segments.join('\n  ')}\nrules:`))
+  const { policy } = compileSources(await readSources(file), { monitor: false, now: NOON })
+  t.same(policy && smallSegments(policy.file), ['boss', 'pair', 'six'])
+})
+
+t.test('the calls: what they refuse, and that nothing is given out that is not on record', async (t) => {
+  const dir = t.testdir()
+  const { path, records } = await log(dir, true)
+  const key = newKey()
+  const out = join(dir, 'extract')
+  const about = { dir: path, out, reason: 'a', by: 'b', ref: undefined }
+  await run((io) => auditExport(given<AuditExportFlags>({ ...FLAGS, ...about }), unrecorded(path), io))
+  const manifest = readFileSync(join(out, 'manifest.json'), 'utf8')
+  const recorded: SystemEvent[] = []
+  let failure: Error | null = null
+  const record = async (event: SystemEvent) => {
+    if (failure !== null) throw failure
+    recorded.push(event)
+    return '01a20938-9ec9-758a-929b-c861a1cec56d'
+  }
+  const config = { audit: { privacy: 'pseudonymous', privacyKey: join(dir, 'privacy.key'), dir: path } }
+  const call = async (route: typeof exportRoute, body: object, signingKey = key) => {
+    const parts = { audit: { record }, config, signingKey, keeper: { policy: null } } as unknown as ApiParts
+    const user = { name: 'petra', roles: ['privacy-officer'] } as const
+    const asked = { user, body, query: new URLSearchParams() } as unknown as ApiCall
+    return Promise.resolve(route(parts).answer(asked)).catch((error: unknown) =>
+      error instanceof ApiRefusal ? `${error.status} ${error.message}; ${error.remedy}` : Promise.reject(error),
+    )
+  }
+  const [{ event, source, landline }] = records
+  const reveal = {
+    reference: event.id,
+    pseudonym: source.address,
+    sealed: landline.client.sealed,
+    reason: 'a',
+    by: 'b',
+  }
+  const someone = source.address.replace(/.{4}$/, '0000')
+  for (const [route, body, want] of [
+    [exportRoute, {}, /^400 "manifest" is none of an extract: it is missing or long/],
+    [exportRoute, { manifest: manifest.slice(1) }, /^400 .*not JSON/],
+    [exportRoute, { manifest: manifest.replace('"records"', '"record"') }, /^400 .*records/],
+    [exportRoute, { manifest: manifest.padEnd(20_000) }, /^400 .*it is missing or long/],
+    [exportRoute, { manifest, more: 1 }, /^400 "more" is no field of this call/],
+    [
+      exportRoute,
+      { manifest: manifest.replace(/"key": ".*"/, `"key": "${key.verifier.text}x"`) },
+      /^409 the extract is of a log signed/,
+    ],
+    [revealRoute, { ...reveal, reference: 'me' }, /^400 "reference" is no whole reference/],
+    [revealRoute, { ...reveal, pseudonym: '10.20.0.7' }, /^400 "pseudonym" is none/],
+    [revealRoute, { ...reveal, reason: '' }, /^400 "reason" is missing/],
+    [revealRoute, { ...reveal, pseudonym: someone }, /^409 what is sealed in the record does not fit its pseudonym/],
+    [
+      revealRoute,
+      { ...reveal, pseudonym: someone.replace('2026-11', '2025-11') },
+      /^410 the key of that month is gone/,
+    ],
+  ] as const)
+    t.match(await call(route, body), want)
+  t.same(recorded, [])
+  failure = new AuditError('ERR_AUDIT_WRITE', 'the disk is full')
+  for (const [route, body] of [
+    [exportRoute, { manifest }],
+    [revealRoute, reveal],
+  ] as const)
+    t.match(await call(route, body), /^503 this cannot be put on record: the disk is full; nothing was given out/)
+  failure = null
+  t.match(await call(revealRoute, reveal), { client: { ip: '10.20.0.7', port: 51234 } })
+  const { sealed: _, ...unsealed } = reveal
+  t.match(await call(revealRoute, unsealed), { client: null })
+  t.match(
+    await call(exportRoute, { manifest }),
+    { note: /^landline-extract\/v1\nmanifest sha256:/ },
+    'a key that signed before',
+  )
+  t.same(
+    recorded.map(({ action, facts }) => [action, facts.user, facts.by]),
+    [
+      ['reveal', 'petra', 'b'],
+      ['reveal', 'petra', 'b'],
+      ['export', 'petra', 'b'],
+    ],
+  )
+  t.notMatch(JSON.stringify(recorded), '10.20.0.7')
 })
