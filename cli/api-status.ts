@@ -5,6 +5,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import type { Policy } from '../rules/policy.ts'
 import { answerOf, type BreakglassAnswer } from './api-breakglass.ts'
 import type { ApiParts } from './api-routes.ts'
+import { workersOf } from './open-plane.ts'
 
 /** What the call answers. Times are RFC 3339. */
 export interface Status {
@@ -13,7 +14,7 @@ export interface Status {
   readonly node: string
   readonly state: string
   readonly uptime_seconds: number
-  readonly workers: number | 'auto'
+  readonly workers: number
   readonly rules: { readonly name: string; readonly revision: string; readonly mode: string }
   readonly recording: boolean
   readonly exceptions: readonly StatusException[]
@@ -43,7 +44,7 @@ function statusOf({ config, keeper, breakglass, audit, now, state }: ApiParts): 
     node: process.version,
     state: state(),
     uptime_seconds: Math.round(process.uptime()),
-    workers: config.workers,
+    workers: workersOf(config),
     rules: { name: policy.name, revision: policy.revision, mode: policy.mode },
     recording: audit.healthy(),
     exceptions: exceptionsOf(policy, now()),

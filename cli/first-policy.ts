@@ -7,7 +7,6 @@ import type { Policy } from '../rules/policy.ts'
 import { type Candidate, quotedLines, readCandidate, testCandidate } from './candidate.ts'
 import { QUICK_START, type Sources } from './load.ts'
 import type { Log } from './operator-log.ts'
-import type { InForce } from './plane.ts'
 import type { ServerConfig } from './settings.ts'
 
 /** Why there is nothing to run; the lines say it all. */
@@ -84,21 +83,4 @@ export function archive(policy: Policy, sources: Sources, audit: Audit): Promise
 export function revisionOf({ revision }: Policy, { main, files, catalogue }: Sources): RulesRevision {
   const texts = [...files].flatMap(([path, text]) => (text === null ? [] : [[path, text] as const]))
   return { revision, main, files: Object.fromEntries(texts), catalogue: Object.fromEntries(catalogue) }
-}
-
-/** The series follow what is in force. */
-export function labelMetrics({ policy, shadow }: InForce, metrics: Metrics): void {
-  const { name, revision, mode, segments, unknownSeat, services, rules, file } = policy
-  metrics.policyChanged(
-    {
-      name,
-      revision,
-      mode,
-      segments: [...segments.values(), unknownSeat.segment].map(({ id, medium }) => ({ id, medium })),
-      services: [...services.keys()],
-      rules: rules.map(({ entry }) => entry.id),
-      exceptions: file.exceptions.map(({ id, expiresAt }) => ({ id, expiresAt })),
-    },
-    shadow === null ? null : { name: shadow.name, revision: shadow.revision, services: [...shadow.services.keys()] },
-  )
 }

@@ -2,7 +2,7 @@
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Candidate } from './candidate.ts'
 import type { First } from './first-policy.ts'
-import { labelMetrics } from './first-policy.ts'
+import { labelMetrics } from './label-metrics.ts'
 import type { InForce, Plane } from './plane.ts'
 
 export interface Beginnings {

@@ -16,7 +16,7 @@ export const COMMANDS = {
       listen: { type: 'string', value: 'ADDRESS:PORT', help: 'where the first listener listens (127.0.0.1:3128)' },
       admin: { type: 'string', value: 'ADDRESS:PORT', help: 'where metrics and health are served (127.0.0.1:3129)' },
       audit: { type: 'string', value: 'DIR', help: 'folder of the audit records (data/audit)' },
-      workers: { type: 'string', value: 'N|auto', help: 'processes that serve clients (1)' },
+      workers: { type: 'string', value: 'N|auto', help: 'threads that serve clients (1)' },
       monitor: { type: 'boolean', help: 'block nothing: record what would have been blocked' },
       shadow: { type: 'string', value: 'FILE', help: 'a second rule file, whose verdicts are only recorded' },
       strict: { type: 'boolean', help: 'refuse a bad rule file at start, even where a last good revision is archived' },

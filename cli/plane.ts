@@ -2,13 +2,13 @@
  * The data plane as the rest of the process sees it, however many threads serve clients. What must be one stays on this side:
  * records, the admin port, metrics as they are read, reloads, signals, the proxy's own pages.
  */
-import type { AddressInfo } from 'node:net'
 import { rowOf, type TallyRow } from '../audit/tally-row.ts'
 import type { Family } from '../metrics/exposition.ts'
 import type { ProxyOptions } from '../proxy/options.ts'
 import { createProxy } from '../proxy/server.ts'
 import { type RuleLift, withLifts } from '../rules/breakglass.ts'
 import type { Policy } from '../rules/policy.ts'
+import type { ListenAddress } from './worker-messages.ts'
 
 /** All that exchanges are judged by. Each asks once, at its beginning, and keeps what it was given. */
 export interface InForce {
@@ -22,7 +22,7 @@ export interface InForce {
 
 export interface Plane {
   /** Rejects when a listener cannot be opened; then none is open. Resolves with where they listen. */
-  listen(): Promise<readonly AddressInfo[]>
+  listen(): Promise<readonly ListenAddress[]>
   /** Resolves when every new exchange is judged by these. Those under way keep theirs; open tunnels are judged again. */
   use(rules: InForce): Promise<void>
   /** Judges open tunnels again: a time that the rules name has come. */
@@ -33,6 +33,10 @@ export interface Plane {
   readonly connections: number
   /** What threads of their own have counted, to be added to what this one has: one list of families each. */
   families(): Promise<readonly (readonly Family[])[]>
+  /** Why it does not serve as it should; empty: it does. */
+  readonly troubles: readonly string[]
+  /** Rejects when it can serve no longer. */
+  readonly failed: Promise<never>
 }
 
 export interface PlaneOptions extends Omit<ProxyOptions, 'policy' | 'shadow' | 'tally'> {
@@ -66,5 +70,7 @@ export function createLocalPlane({ rules, tallied, ...options }: PlaneOptions): 
       return proxy.connections
     },
     families: async () => [],
+    troubles: [],
+    failed: new Promise(() => {}),
   }
 }

@@ -5,11 +5,8 @@ import { createDenials } from '../admin/denials.ts'
 import { createOwnPages } from '../admin/own.ts'
 import { pacFile } from '../admin/pac.ts'
 import type { Audit } from '../audit/audit.ts'
-import type { Tallies } from '../audit/tallies.ts'
-import { createReferences } from '../audit/uuid.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import packageJson from '../package.json' with { type: 'json' }
-import type { ProxyOptions } from '../proxy/options.ts'
 import type { Policy } from '../rules/policy.ts'
 import { type AdminFiles, readAdminFiles } from './admin-files.ts'
 import { openAdminPort } from './admin-port.ts'
@@ -19,27 +16,27 @@ import { breakglassFor } from './breakglass-wiring.ts'
 import type { Candidate } from './candidate.ts'
 import { listenForChanges } from './changes.ts'
 import { type ConfigFlags, formatConfigProblem, loadConfig } from './config.ts'
-import { archive, type First, firstPolicy, labelMetrics, ruleFileOf, StartError } from './first-policy.ts'
+import { archive, type First, firstPolicy, ruleFileOf, StartError } from './first-policy.ts'
 import { beginning, changing } from './in-force.ts'
 import { EXIT, type ExitCode, type Io } from './io.ts'
 import { Keeper } from './keeper.ts'
+import { labelMetrics } from './label-metrics.ts'
+import { openPlane, workerProblems, workersOf } from './open-plane.ts'
 import { createLog, type Log } from './operator-log.ts'
 import { judgeFor, samplesOf } from './own-pages.ts'
-import { createLocalPlane, type Plane } from './plane.ts'
 import type { ServerConfig } from './settings.ts'
 import { firstShadow, shadowKeeperFor } from './shadow.ts'
 import { shipNames, startShipping } from './shipping.ts'
 import { warnOfSmallSegments } from './small-segments.ts'
-import { unsupported } from './supported.ts'
 import { untilDone } from './until-done.ts'
-import { openAuditOf, openTalliesOf, pacProxies, proxyOptionsOf, readiness } from './wiring.ts'
+import { openAuditOf, openTalliesOf, pacProxies, readiness } from './wiring.ts'
 
 /** Runs until a signal asks it to stop, and returns the exit code: 0 after an orderly stop, 1 where it could not start. */
 export async function serve(flags: ConfigFlags, env: NodeJS.ProcessEnv, io: Io): Promise<ExitCode> {
   const { config, problems } = loadConfig({ flags, env, readFile: (path) => readFileSync(path, 'utf8') })
   for (const problem of problems) io.complain(formatConfigProblem(problem))
   if (config === null) return problems.some(({ where }) => where.startsWith('--')) ? EXIT.usage : EXIT.wrong
-  const refused = unsupported(config)
+  const refused = workerProblems(config)
   for (const line of refused) io.complain(line)
   if (refused.length > 0) return EXIT.wrong
   const log = createLog()
@@ -120,7 +117,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
   })
   const { port: ownPort } = await ownPages.listen()
   const tallies = openTalliesOf(config, audit, metrics, log, now)
-  const plane = openPlane(parts, tallies, { port: ownPort, token })
+  const plane = openPlane({ ...parts, rules: beginning(parts) }, tallies, { port: ownPort, token })
   const change = changing(beginning(parts), plane, metrics)
   const keeper = keeperFor(parts, (policy) => change({ policy }))
   const breakglass = breakglassFor(parts, keeper, (lifts) => change({ lifts }))
@@ -144,7 +141,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     recorder: audit,
     now,
     metrics: async (accept) => metrics.expose(accept, await plane.families()),
-    ready: () => readiness(state, audit, config, keeper.isRefused, breakglass.active),
+    ready: () => readiness({ state, audit, config, plane, isRefused: keeper.isRefused, lifted: breakglass.active }),
     // Who asks here is not known, and may take the file out of the building.
     pac: () => pac(true),
     log,
@@ -166,6 +163,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     const facts = {
       version: packageJson.version,
       node: process.version,
+      workers: workersOf(config),
       mode,
       shadow: shadow?.policy.revision ?? null,
       ...signing.facts,
@@ -175,7 +173,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     state = 'serving'
     log.info({ listeners: at, admin: adminPort, rules: name, revision, mode }, `landline listens on ${at.join(', ')}`)
 
-    const signal = await stopped
+    const signal = await Promise.race([stopped, plane.failed])
     state = 'draining'
     log.info({ signal, connections: plane.connections }, 'landline drains')
     started()
@@ -193,6 +191,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     })
   } finally {
     // Also where a port is taken or a record cannot be written: what is left open would keep the process from its end.
+    state = 'draining'
     await quiet()
     archived()
     await breakglass.stop()
@@ -201,22 +200,6 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     await Promise.all([admin.close(), ownPages.close()])
   }
   log.info({}, 'landline has stopped')
-}
-
-function openPlane(parts: Parts, tallies: Tallies, ownPages: ProxyOptions['ownPages']): Plane {
-  const { config, audit, metrics, log, now } = parts
-  const exchanges = createReferences()
-  return createLocalPlane({
-    ...proxyOptionsOf(config),
-    rules: beginning(parts),
-    recorder: audit,
-    observer: metrics,
-    tallied: (rows) => tallies.add(rows),
-    log,
-    now,
-    newId: () => exchanges.next(now()),
-    ownPages,
-  })
 }
 
 function keeperFor(

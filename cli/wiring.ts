@@ -10,6 +10,7 @@ import type { ProxyOptions } from '../proxy/options.ts'
 import type { Signing } from './audit-signing.ts'
 import type { Breakglass } from './breakglass-store.ts'
 import { type Log, logRecorded } from './operator-log.ts'
+import type { Plane } from './plane.ts'
 import type { ServerConfig } from './settings.ts'
 
 /** The one writer of records. Each is told to the operator's log, and denials to the page where clients find their own. */
@@ -120,14 +121,22 @@ export function pacProxies({ pac, listeners }: ServerConfig, at: string | undefi
 }
 
 /** What `/readyz` says. Refused rules do not make it unready: the last good ones are in force. */
-export function readiness(
-  state: string,
-  audit: Audit,
-  config: ServerConfig,
-  isRefused: boolean,
-  lifted: readonly Breakglass[],
-): Readiness {
-  const reasons: string[] = []
+export function readiness({
+  state,
+  audit,
+  config,
+  plane,
+  isRefused,
+  lifted,
+}: {
+  readonly state: string
+  readonly audit: Pick<Audit, 'healthy'>
+  readonly config: ServerConfig
+  readonly plane: Pick<Plane, 'troubles'>
+  readonly isRefused: boolean
+  readonly lifted: readonly Breakglass[]
+}): Readiness {
+  const reasons: string[] = [...plane.troubles]
   if (state !== 'serving') reasons.push(state)
   if (config.audit.onFailure === 'block' && !audit.healthy()) reasons.push('records cannot be written')
   const warnings = lifted.map(({ id, until }) => `${id} lifts rules until ${new Date(until).toISOString()}`)

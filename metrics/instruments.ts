@@ -92,6 +92,8 @@ export function createInstruments(registry: Registry<OpenMetricsContentType>) {
       'shadow_action',
     ),
     exceptionExpiry: gauge('exception_expiry_timestamp_seconds', 'When the exception ends.', 'exception'),
+    workers: gauge('workers', 'Threads that serve clients.'),
+    workersReplaced: counter('workers_replaced_total', 'Threads that served clients, died and were replaced.'),
     breakglass: gauge('breakglass_active', 'Rules or sets of rules lifted by break-glass now.'),
     auditRecords: counter('audit_records_total', 'Audit records written.', 'action'),
     auditErrors: counter('audit_write_errors_total', 'Attempts to write audit records that failed.'),

@@ -1,40 +1,49 @@
-/**
- * What several threads counted, as one: the same series is added up. The first list says what there is; a series that only
- * others have (of a rule that has gone from the file) is left out, so that a late or dead thread brings nothing back.
- */
+/** What several threads counted, as one: the same series is added up, and of exemplars the newest is kept. */
 import type { Family, Sample } from './exposition.ts'
 
-/** The families of the first list, each sample the sum over all lists; of exemplars the newest. */
-export function mergeFamilies(lists: readonly (readonly Family[])[]): readonly Family[] {
-  const [first = [], ...others] = lists
+/**
+ * The families of the first list, each sample the sum over all lists. A series that only others have (of a rule that has gone
+ * from the file) is left out, so that a thread that is late, or dead, brings nothing back.
+ */
+export function mergeFamilies([first = [], ...others]: readonly (readonly Family[])[]): readonly Family[] {
   if (others.length === 0) return first
-  const byName = others.map((families) => new Map(families.map((family) => [family.name, family])))
+  const sums = new Map(addUp(others).map((family) => [family.name, samplesOf(family)]))
   return first.map((family) => {
-    const same = byName.flatMap((families) => families.get(family.name) ?? [])
-    if (same.length === 0) return family
-    const all = OCCURRING.has(family.name) ? withZeros(family.values, same) : family.values
-    return { ...family, values: addUp(all, same) }
+    const samples = sums.get(family.name)
+    if (samples === undefined) return family
+    const values = family.values.map((sample) => plus(sample, samples.get(seriesOf(sample))))
+    return { ...family, values: OCCURRING.has(family.name) ? [...values, ...onlyIn(samples, family)] : values }
   })
 }
 
 /** Series that are made as they occur, so that any thread may have one that no other has. */
 const OCCURRING: ReadonlySet<string> = new Set(['landline_shadow_differences_total'])
 
-function withZeros(values: readonly Sample[], others: readonly Family[]): readonly Sample[] {
-  const all = new Map(values.map((sample) => [seriesOf(sample), sample]))
-  for (const sample of others.flatMap(({ values }) => values)) {
-    const series = seriesOf(sample)
-    if (!all.has(series)) all.set(series, { ...sample, value: 0 })
-  }
-  return [...all.values()]
+function onlyIn(samples: ReadonlyMap<string, Sample>, family: Family): readonly Sample[] {
+  const known = samplesOf(family)
+  return [...samples].flatMap(([series, sample]) => (known.has(series) ? [] : [sample]))
 }
 
-function addUp(values: readonly Sample[], others: readonly Family[]): readonly Sample[] {
-  const bySeries = others.map(({ values }) => new Map(values.map((sample) => [seriesOf(sample), sample])))
-  return values.map((sample) => {
-    const series = seriesOf(sample)
-    return bySeries.reduce((sum, samples) => plus(sum, samples.get(series)), sample)
-  })
+/** Every family and series of any list. */
+export function addUp(lists: readonly (readonly Family[])[]): readonly Family[] {
+  const families = new Map<string, { readonly family: Family; readonly samples: Map<string, Sample> }>()
+  for (const family of lists.flat()) {
+    const known = families.get(family.name)
+    if (known === undefined) families.set(family.name, { family, samples: samplesOf(family) })
+    else
+      for (const [series, sample] of samplesOf(family))
+        known.samples.set(series, plus(sample, known.samples.get(series)))
+  }
+  return [...families.values()].map(({ family, samples }) => ({ ...family, values: [...samples.values()] }))
+}
+
+/** What only grows: a gauge says what is now, and of what has ended that is nothing. */
+export function amountsOf(families: readonly Family[]): readonly Family[] {
+  return families.filter(({ type }) => type !== 'gauge')
+}
+
+function samplesOf({ values }: Family): Map<string, Sample> {
+  return new Map(values.map((sample) => [seriesOf(sample), sample]))
 }
 
 function plus(sum: Sample, other: Sample | undefined): Sample {

@@ -50,6 +50,9 @@ export interface Metrics extends Observer {
   /** The series of what is no longer in the rule file go; new ones start at 0. */
   policyChanged(policy: PolicyLabels, shadow?: ShadowLabels | null): void
   shadowReloaded(ok: boolean): void
+  /** Threads that serve clients now. */
+  workers(count: number): void
+  workerReplaced(): void
   breakglass(active: number): void
   /** OpenMetrics, with exemplars, where the Accept value prefers it; else Prometheus' text format. `others` are added up with these. */
   expose(
@@ -104,6 +107,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
     tallied: (as, requests) => tallied(as)?.inc(requests),
     auditUnreviewed: (records) => instruments.auditUnreviewed.set(records),
     auditOldest: (at) => instruments.auditOldest.set(at / 1000),
+    workers: (count) => instruments.workers.set(count),
+    workerReplaced: () => instruments.workersReplaced.inc(),
     breakglass: (active) => instruments.breakglass.set(active),
     reloaded(ok, atSeconds) {
       instruments.reloadOk.set(ok ? 1 : 0)

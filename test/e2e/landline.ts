@@ -26,6 +26,8 @@ export interface Running {
   readonly pid: number
   /** The operator's log so far. */
   readonly log: () => readonly Record<string, unknown>[]
+  /** What it has said on standard error. */
+  readonly errors: () => string
   readonly records: () => readonly AuditLine[]
   /** The value of one series, `landline_requests_total{kind="http",outcome="ok"}`; NaN: there is none. */
   readonly metric: (series: string) => Promise<number>
@@ -43,6 +45,8 @@ export interface RunOptions {
   /** The server file's text. */
   readonly config?: string
   readonly flags?: readonly string[]
+  /** Options of Node.js. */
+  readonly nodeOptions?: string
 }
 
 /** A folder that is removed after the test. */
@@ -55,11 +59,15 @@ export function scratch(t: Test): string {
 /** Starts it and waits until it listens. It does not outlive the test. */
 export async function start(
   t: Test,
-  { dir = scratch(t), rules, config, flags = [] }: RunOptions = {},
+  { dir = scratch(t), rules, config, flags = [], nodeOptions }: RunOptions = {},
 ): Promise<Running> {
   if (rules !== undefined) writeFileSync(join(dir, 'rules.yaml'), rules)
   if (config !== undefined) writeFileSync(join(dir, 'landline.yaml'), config)
-  const child = spawn(process.execPath, serveArgs(flags), { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, serveArgs(flags), {
+    cwd: dir,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: nodeOptions === undefined ? process.env : { ...process.env, NODE_OPTIONS: nodeOptions },
+  })
   const exited = new Promise<number | null>((resolve) => child.on('close', resolve))
   const stop = (signal: NodeJS.Signals = 'SIGTERM') => {
     child.kill(signal)
@@ -92,6 +100,7 @@ export async function start(
     process: child,
     pid: child.pid ?? 0,
     log,
+    errors: () => errors,
     records: () => readRecords(join(dir, 'data', 'audit')),
     metric: async (series) => (await readSeries(adminPort)).get(series) ?? Number.NaN,
     stop,
@@ -102,15 +111,17 @@ export async function start(
 /** Exit code and errors of a start that is expected to fail. */
 export async function startAndFail(
   t: Test,
-  { dir = scratch(t), rules, flags = [] }: RunOptions,
+  { dir = scratch(t), rules, config, flags = [] }: RunOptions,
 ): Promise<{ code: number; errors: string }> {
   if (rules !== undefined) writeFileSync(join(dir, 'rules.yaml'), rules)
+  if (config !== undefined) writeFileSync(join(dir, 'landline.yaml'), config)
   const { code, errors } = await run(process.execPath, serveArgs(flags), { cwd: dir })
   return { code, errors }
 }
 
 function serveArgs(flags: readonly string[]): string[] {
-  return [MAIN, 'serve', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', ...flags]
+  const listen = flags.includes('--listen') ? [] : ['--listen', '127.0.0.1:0']
+  return [MAIN, 'serve', ...listen, '--admin', '127.0.0.1:0', ...flags]
 }
 
 /** The last line may still be on its way. */

@@ -1,0 +1,122 @@
+/** One thread that serves clients, as the main thread sees it: asked and answering, until it ends. */
+import { Worker } from 'node:worker_threads'
+import type { Recorder } from '../rules/events.ts'
+import type {
+  Asked,
+  FromWorker,
+  Kind,
+  LogLevel,
+  Order,
+  Recorded,
+  ToWorker,
+  WorkerFailure,
+  WorkerStart,
+} from './worker-messages.ts'
+
+export interface WorkerDuties {
+  readonly recorder: Recorder
+  readonly tallied: (rows: Extract<FromWorker, { kind: 'tallied' }>['rows']) => void
+  readonly log: Readonly<Record<LogLevel, (fields: object, message: string) => void>>
+}
+
+/** What the main thread asked for could not be done there. */
+export class WorkerError extends Error {
+  override readonly name = 'WorkerError'
+  readonly code: string | null
+
+  constructor({ message, code }: WorkerFailure) {
+    super(message)
+    this.code = code
+  }
+}
+
+const ENTRY = new URL('./worker.ts', import.meta.url)
+const GONE: WorkerFailure = { message: 'the thread has ended', code: 'ERR_WORKER_GONE' }
+
+interface Waiting {
+  readonly resolve: (answer: Asked[Kind]['answer']) => void
+  readonly reject: (error: Error) => void
+}
+
+export class WorkerThread {
+  /** Resolves when it has ended, with what ended it; null where it ended without an error. */
+  readonly ended: Promise<Error | null>
+  readonly #worker: Worker
+  readonly #duties: WorkerDuties
+  readonly #waiting = new Map<number, Waiting>()
+  #asked = 0
+  #outcomes: Recorded[] = []
+  #hasEnded = false
+
+  constructor(start: WorkerStart, duties: WorkerDuties) {
+    this.#duties = duties
+    this.#worker = new Worker(ENTRY, { workerData: start, name: `landline-${start.shared.thread + 1}` })
+    this.#worker.on('message', (message: FromWorker) => this.#hear(message))
+    this.ended = new Promise((resolve) => {
+      let cause: Error | null = null
+      this.#worker.on('error', (error) => {
+        cause = error
+      })
+      this.#worker.on('exit', () => {
+        this.#hasEnded = true
+        for (const { reject } of this.#waiting.values()) reject(new WorkerError(GONE))
+        this.#waiting.clear()
+        resolve(cause)
+      })
+    })
+  }
+
+  /** Rejects with WorkerError where it could not be done, or the thread ended. */
+  ask<K extends Kind>(kind: K, order: Asked[K]['order']): Promise<Asked[K]['answer']> {
+    if (this.#hasEnded) return Promise.reject(new WorkerError(GONE))
+    return new Promise((resolve, reject) => {
+      const ask = ++this.#asked
+      // The answer to a question is of the question's kind.
+      this.#waiting.set(ask, { resolve: resolve as Waiting['resolve'], reject })
+      this.#send({ ask, kind, order } as Order)
+    })
+  }
+
+  async terminate(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker.postMessage(message)
+  }
+
+  #hear(message: FromWorker): void {
+    switch (message.kind) {
+      case 'answer': {
+        const waiting = this.#waiting.get(message.ask)
+        this.#waiting.delete(message.ask)
+        if (message.failure === null) waiting?.resolve(message.answer)
+        else waiting?.reject(new WorkerError(message.failure))
+        return
+      }
+      case 'record':
+        for (const [number, event] of message.events)
+          this.#duties.recorder.record(event).then(
+            (reference) => this.#recorded({ number, reference, failure: '' }),
+            (error: unknown) => this.#recorded({ number, reference: null, failure: String(error) }),
+          )
+        return
+      case 'tallied':
+        this.#duties.tallied(message.rows)
+        return
+      case 'log':
+        this.#duties.log[message.level](message.fields, message.message)
+    }
+  }
+
+  /** A sync to the disk settles many at once: they go back in one message. */
+  #recorded(outcome: Recorded): void {
+    this.#outcomes.push(outcome)
+    if (this.#outcomes.length > 1) return
+    process.nextTick(() => {
+      const outcomes = this.#outcomes
+      this.#outcomes = []
+      if (!this.#hasEnded) this.#send({ kind: 'recorded', outcomes })
+    })
+  }
+}
