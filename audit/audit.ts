@@ -198,7 +198,7 @@ function createAudit(options: AuditOptions, parts: Parts, release: () => void): 
       log('warn', 'audit: free space cannot be measured', { error: errorName(error) })
     })
   }
-  const care = () => privacy?.care((event) => writer.keep(event))
+  const care = () => void privacy?.care((event) => writer.submit(event))
   measure()
   care()
   const check = setInterval(() => {

@@ -5,11 +5,12 @@ import type { AuditLog } from './meter.ts'
 import { isExposed, PrivacyKeys, refuseInside } from './privacy-keys.ts'
 import { pseudonymOf, sealClient } from './pseudonym.ts'
 import type { Cloak } from './record.ts'
+import { listSegments } from './segment.ts'
 
 export interface PrivacyOptions {
   /** The key file; made where there is none. */
   readonly key: string
-  /** Keys of months that are past it are destroyed. */
+  /** Keys of months that are past it are destroyed, once the records of those months have been purged. */
   readonly retentionDays: number
 }
 
@@ -24,8 +25,8 @@ export interface PrivacySurroundings {
 
 export interface Privacy {
   readonly cloak: Cloak
-  /** To be called now and then: makes the next month's key, destroys what is too old, and tells what was destroyed. Never throws. */
-  care(keep: (event: SystemEvent) => void): void
+  /** To be called now and then: makes the next month's key, destroys what is too old, and tells what was destroyed. Never rejects. */
+  care(record: (event: SystemEvent) => Promise<unknown>): Promise<void>
 }
 
 const DAY_MS = 86_400_000
@@ -39,18 +40,23 @@ export function openPrivacy(
   const keys = new PrivacyKeys(key, now())
   if (isExposed(key)) log('warn', 'audit: others on this machine can read the privacy key: chmod 600', { file: key })
   let complaint: string | null = null
+  let isCaring = false
   return {
     cloak({ ip, port, path }, at) {
       const month = keys.at(at)
       const hops = path.map((hop) => pseudonymOf(month, hop))
       return { pseudonym: pseudonymOf(month, ip), path: hops, sealed: sealClient(month, { ip, port, path }) }
     },
-    care(keep) {
+    async care(record) {
+      if (isCaring) return
+      isCaring = true
       try {
         keys.prepare(now())
-        keys.expire(now() - retentionDays * DAY_MS, now())
+        // With the records, not by the clock alone: one that leaps ahead would destroy for good what a purge knows to wait for.
+        const [oldest] = await listSegments(dir)
+        if (oldest !== undefined) keys.expire(Math.min(oldest.startedAt, now() - retentionDays * DAY_MS), now())
         for (const destroyed of keys.untold()) {
-          keep(destruction(destroyed))
+          await record(destruction(destroyed))
           keys.told(destroyed.month)
         }
         complaint = null
@@ -59,6 +65,8 @@ export function openPrivacy(
         const why = errorName(error)
         if (why !== complaint) log('error', 'audit: the privacy keys cannot be cared for', { error: why, file: key })
         complaint = why
+      } finally {
+        isCaring = false
       }
     },
   }

@@ -147,6 +147,30 @@ t.test('only what is signed is exported, from a log that is what was signed', as
   t.ok(second)
 })
 
+t.test('of a log whose oldest records were purged, the rest is exported as ever', async (t) => {
+  const dir = join(t.testdir(), 'log')
+  const key = newKey()
+  await signedLog(dir, key)
+  const [first = ''] = readLog(dir).files
+  const lines = readFileSync(join(dir, first), 'utf8').split('\n').slice(0, -1)
+  const tree = new Frontier()
+  for (const line of lines) tree.add(leafHash(Buffer.from(line)))
+  const through = lines.length
+  const { prev } = readLog(dir).records[through].landline
+  const facts = { through, prev, tree: tree.hashes.map((one) => one.toString('base64')), segments: [first] }
+  const { audit } = await openSigned(dir, key, { now: () => NOON + 2 * DAY })
+  await audit.record({ ...systemEvent('purge'), facts })
+  await audit.close()
+  rmSync(join(dir, first))
+  for (const filter of [ANY, { ...ANY, segment: 'wifi' }, { ...ANY, since: NOON + DAY + 1500 }]) {
+    const { out, extracted } = await taken(dir, key, { filter })
+    t.match(extracted, { manifest: { records: Number } })
+    t.match(await judged(out, { keys: [key.verifier] }), { result: 'consistent', told: [] })
+  }
+  const [older] = await checkpointsOf(dir)
+  t.equal((await taken(dir, key, { checkpoint: older! })).extracted, 'incomplete', 'all that it covers is gone')
+})
+
 t.test('who signs the manifest, and which record tells of it', async (t) => {
   const dir = join(t.testdir(), 'log')
   const key = newKey()

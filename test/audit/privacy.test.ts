@@ -1,6 +1,7 @@
 /** Pseudonyms in place of addresses: what stands in the log, who can tell whom it is, and until when. */
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import type { AuditOptions } from '../../audit/audit.ts'
 import { destroyMonth, readMonthKey } from '../../audit/privacy-keys.ts'
@@ -102,8 +103,9 @@ t.test(
     t.equal(destroyMonth(path, { month: '2026-10', by: 'privacy officer', reason: 'agreed' }, at), false)
     t.same([revealed(october), revealed(november)], [null, want])
     for (let start = 0; start < 2; start++) {
-      const { audit } = await openSigned(log, key, { now: () => at, ...privacy(dir) })
+      const { audit, counts } = await openSigned(log, key, { now: () => at, ...privacy(dir) })
       await audit.record(systemEvent('start'))
+      while (start === 0 && counts.recorded['key-destroyed'] === undefined) await wait(1)
       await audit.close()
     }
     const told = readLog(log).records.filter(({ event }) => event.action === 'key-destroyed')
@@ -124,6 +126,7 @@ t.test(
     const path = join(dir, 'keys/privacy.key')
     let at = Date.parse('2026-11-15T12:00:00Z')
     const first = await openWith(log, { now: () => at, ...privacy(dir) })
+    await first.audit.record(client('10.20.0.7'))
     await first.audit.close()
     t.equal(statSync(path).mode & 0o777, 0o600)
     t.equal(statSync(join(dir, 'keys')).mode & 0o777, 0o700)
@@ -134,14 +137,20 @@ t.test(
     await t.rejects(openWith(log, { privacy: { key: inside, retentionDays: 90 } }), { code: 'ERR_AUDIT_PRIVACY' })
     t.notOk(existsSync(inside))
     at = Date.parse('2027-03-20T12:00:00Z')
-    const later = await openWith(log, { now: () => at, ...privacy(dir) })
-    await later.audit.close()
-    t.same(
-      ['2026-11', '2026-12', '2027-03', '2027-04'].map((month) => readMonthKey(path, month) !== null),
-      [false, true, true, true],
-      'what is older than the retention is destroyed',
-    )
-    t.equal(readLog(log).records.filter(({ event }) => event.action === 'key-destroyed').length, 1)
+    const months = ['2026-11', '2026-12', '2027-03', '2027-04']
+    for (const [isPurged, want] of [
+      [false, [true, true, true, true]],
+      [true, [false, true, true, true]],
+    ] as const) {
+      const [oldest = ''] = readLog(log).files
+      if (isPurged) rmSync(join(log, oldest))
+      const { audit, counts } = await openWith(log, { now: () => at, checkMs: 5, ...privacy(dir) })
+      await audit.record(client('10.20.0.8'))
+      while (isPurged && counts.recorded['key-destroyed'] === undefined) await wait(1)
+      await audit.close()
+      const found = months.map((month) => readMonthKey(path, month) !== null)
+      t.same(found, want, 'beyond the retention a key goes, but not before its records')
+    }
     for (const text of [
       '{',
       '{"format":"other"}',
@@ -182,7 +191,7 @@ t.test('keys that cannot be cared for are told and counted, long before they are
   const path = join(dir, 'keys/privacy.key')
   const { audit, counts } = await openWith(join(dir, 'log'), { checkMs: 1, ...privacy(dir) })
   writeFileSync(path, 'damaged')
-  while (counts.writeErrors < 3) await new Promise((resolve) => setTimeout(resolve, 1))
+  while (counts.writeErrors < 3) await wait(1)
   t.same(counts.logged, ['error audit: the privacy keys cannot be cared for'], 'told once, counted each time')
   await audit.record(client('10.20.0.7'))
   await audit.close()
