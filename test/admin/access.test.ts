@@ -251,7 +251,10 @@ t.test('what waits behind failures of its own address is not looked at any more'
   t.equal(state.compared, 6)
 })
 
-function logins(t: { teardown(work: () => unknown): unknown }, options: { windowMs?: number; fails?: boolean } = {}) {
+function logins(
+  t: { teardown(work: () => unknown): unknown },
+  options: { windowMs?: number; fails?: boolean; withAddress?: boolean } = {},
+) {
   const records: SystemEvent[] = []
   const lines: string[] = []
   const made = createFailedLogins({
@@ -262,7 +265,7 @@ function logins(t: { teardown(work: () => unknown): unknown }, options: { window
         return 'reference'
       },
     },
-    withAddress: true,
+    withAddress: options.withAddress ?? true,
     log: { warn: (fields, message) => lines.push(JSON.stringify([fields, message])) },
     now: () => Date.UTC(2026, 10, 25),
     windowMs: options.windowMs ?? 60_000,
@@ -284,6 +287,14 @@ t.test('the first failure is recorded at once, those that follow as one', async 
   t.match(records.slice(2), [{ facts: { user: 'anna', count: 3, first: '2026-11-25T00:00:00.000Z' } }])
   t.equal(records.length, 3)
   t.notMatch(lines.join(), '192.0.2', 'no address in the log')
+})
+
+t.test('where the record holds pseudonyms, it holds no address of a log-in', async (t) => {
+  const { records, failed, flush } = logins(t, { withAddress: false })
+  for (const _ of '12') await failed({ user: 'anna', address: '192.0.2.1' })
+  await flush()
+  t.equal(records.length, 2)
+  t.notMatch(JSON.stringify(records), '192.0.2')
 })
 
 t.test('a storm from everywhere makes a bounded number of records', async (t) => {
