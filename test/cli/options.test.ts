@@ -38,7 +38,7 @@ const told: readonly (readonly [line: string, exitCode: 0 | 3, firstLine: string
   ['check -h --jsn', 0, 'Usage: landline check FILE [FLAGS]'],
   ['', 3, 'landline: no command'],
   ['serv', 3, 'landline: "serv" is no command of this version; did you mean "serve"?'],
-  ['simulate', 3, 'landline: "simulate" is no command of this version'],
+  ['fax', 3, 'landline: "fax" is no command of this version'],
   ['toString', 3, 'landline: "toString" is no command of this version'],
   ['--json check', 3, 'landline: flags follow the command: landline COMMAND --json'],
   ['check', 3, 'landline check: FILE is missing'],
