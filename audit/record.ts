@@ -123,9 +123,13 @@ export function createEncoder(
   const seen = `"observer":{"type":"proxy","name":${quote(observer.name, NAME)},"version":${quote(observer.version, 64)}}`
   const cloaked = ({ source: { ip, port }, client: { path } }: TrafficEvent, at: number) =>
     cloak === null ? null : cloak({ ip, port, path }, at)
+  let time = ''
+  let timeOf = Number.NaN
   return {
     encode(event, id, at) {
-      const time = new Date(at).toISOString()
+      // Many records share a millisecond, and a date costs as much as all of their other texts.
+      if (at !== timeOf) time = new Date(at).toISOString()
+      timeOf = at
       const head = `{"@timestamp":"${time}","ecs":{"version":"9.2"},"event":{"id":"${id}","sequence":`
       if (event.action === 'repeat') return { head, tail: trafficTail(event.of, seen, event, cloaked(event.of, at)) }
       if ('verdict' in event) return { head, tail: trafficTail(event, seen, null, cloaked(event, at)) }
