@@ -7,7 +7,7 @@ import { type Checkpoint, epochOrigin, isOriginOf } from './checkpoint.ts'
 import { CHECKPOINTS, readCheckpoints } from './checkpoint-file.ts'
 import { errorName } from './error.ts'
 import type { AuditLog } from './meter.ts'
-import { checkSignature, type VerifierKey } from './note.ts'
+import { checkSignature, type SigningKey, type VerifierKey, verifierKey } from './note.ts'
 import type { OwnEvent } from './record.ts'
 import { setAside, type Torn } from './recover.ts'
 import { type Regrown, regrow } from './regrow.ts'
@@ -20,6 +20,8 @@ import type { Tree } from './tree.ts'
 
 export interface EvidenceOptions
   extends Pick<SealerOptions, 'key' | 'records' | 'seconds' | 'treeSize' | 'checkpointed'> {
+  /** The key that signed before, where it is still at hand. */
+  readonly previous?: SigningKey | null
   /** Calls `tick` every so many milliseconds until the answer is called; an unreferenced timer where none is given. */
   readonly every?: (ms: number, tick: () => void) => () => void
 }
@@ -52,15 +54,21 @@ export async function openEvidence(options: EvidenceOptions, around: Surrounding
   const { unnamed, review } = await readNamings(dir, found.newest)
   const reviews = new Reviews({ dir, start: review, waiting: around.waiting, failed: uncounted(around.log) })
   const origin = broken !== null ? epochOrigin(verifier.name, tree.size + 1) : isKnown ? last.origin : verifier.name
+  const hasChanged = key !== null && key.text !== verifier.text
+  const old = hasChanged && broken === null ? oldKey(key, [options.previous, options.key]) : null
+  // Nobody vouches for a key that comes after a lost one: its log has another name.
+  const fresh = hasChanged && old === null ? epochOrigin(verifier.name, tree.size + 1) : origin
   const sealer = new Sealer({
     ...options,
     ...around,
     tree,
-    origin,
+    key: old ?? options.key,
+    origin: old === null ? fresh : (last?.origin ?? origin),
+    successor: old && { key: options.key, origin },
     last: broken === null ? last : null,
     unnamed,
     reviews: () => reviews.state,
-    file: { length: found.length, namesKey: key !== null && key.text === verifier.text },
+    file: { length: found.length, namesKey: key !== null && (old !== null || key.text === verifier.text) },
   })
   await sealer.introduce()
   await reviews.open(tree.size)
@@ -70,7 +78,7 @@ export async function openEvidence(options: EvidenceOptions, around: Surrounding
     sealer,
     tree,
     reviews,
-    keyChange: key === null || key.text === verifier.text ? null : keyChange(key, verifier),
+    keyChange: hasChanged ? keyChange(key, verifier, old === null ? fresh : null) : null,
     facts: isAsLeft
       ? null
       : {
@@ -165,13 +173,23 @@ function uncounted(log: AuditLog): (error: unknown) => void {
   return (error) => log('warn', 'audit: records to be reviewed cannot be counted', { error: errorName(error) })
 }
 
-function keyChange(before: VerifierKey, now: VerifierKey): OwnEvent {
+/** The one of these that signed as `verifier`, whatever the proxy was called then. */
+function oldKey(verifier: VerifierKey, keys: readonly (SigningKey | null | undefined)[]): SigningKey | null {
+  const found = keys.find((key) => key && verifierKey(verifier.name, key.privateKey).text === verifier.text)
+  return found ? { verifier, privateKey: found.privateKey } : null
+}
+
+/** `epoch`: the log's name from here on, where the old key is not there to sign this. */
+function keyChange(before: VerifierKey, now: VerifierKey, epoch: string | null): OwnEvent {
+  const isLost = epoch !== null
   return {
     action: 'key-changed',
     outcome: 'success',
-    reason: 'Another key signs checkpoints from here on',
+    reason: isLost
+      ? 'Another key signs checkpoints from here on; the old one was not there to say so'
+      : 'Another key signs checkpoints once the old one has signed this',
     policy: null,
-    facts: { key: now.text, before: before.text },
+    facts: { key: now.text, before: before.text, handed_over: !isLost, ...(isLost && { epoch }) },
   }
 }
 

@@ -60,6 +60,10 @@ export class Heads {
   /** Named by the folder's file, and by records of the log. */
   readonly #fileKeys: VerifierKey[] = []
   readonly #toldKeys = new Set<string>()
+  /** Told by records, and not yet under a checkpoint of the old key. */
+  #handovers: { readonly before: string; readonly key: string }[] = []
+  /** Keys that a given one has handed over to. */
+  readonly #heirs = new Set<string>()
   readonly #recent = new Set<string>()
   /** Named by records, and not among the recent. */
   readonly #unmet = new Map<string, { readonly place: Place; readonly sequence: number }>()
@@ -155,6 +159,8 @@ export class Heads {
   /** What a record says of keys and checkpoints. */
   told({ event, landline: { facts = {} } }: AuditRecord, place: Place, faults: number): void {
     if (typeof facts.key === 'string') this.#toldKeys.add(facts.key)
+    if (event.action === 'key-changed' && facts.handed_over === true)
+      this.#handovers.push({ before: String(facts.before), key: String(facts.key) })
     // Once lines are missing or too many, a checkpoint is met too late or too early to be compared.
     const isKept = Number(facts.size) >= this.#purgedSize
     if (event.action === 'checkpoint' && faults === 0 && isKept)
@@ -252,6 +258,18 @@ export class Heads {
     if (by === 'given') this.#foreign = null
     else if (this.#options.keys.length > 0) this.#foreign ??= signed
     this.signer = this.#keyOf(checkpoint)
+    if (by === 'given' && !this.#isBroken) this.#inherit(this.signer?.text)
+  }
+
+  /** What a trusted key has signed of a change of keys makes the next one trusted. */
+  #inherit(signer: string | undefined): void {
+    for (const { before, key } of this.#handovers) if (before === signer) this.#heirs.add(key)
+    this.#handovers = this.#handovers.filter(({ before }) => before !== signer)
+  }
+
+  /** Whether a given key has handed over to the one that signed the newest checkpoint. */
+  get isInherited(): boolean {
+    return this.signer !== null && this.#heirs.has(this.signer.text)
   }
 
   #tellMismatch(head: Head, { checkpoint, place, isOutside }: Signed): void {
@@ -312,7 +330,7 @@ export class Heads {
       problems.add('replaced-checkpoint', place, size, what)
       return null
     }
-    const isGiven = keys.some(({ text }) => text === key.text)
+    const isGiven = keys.some(({ text }) => text === key.text) || this.#heirs.has(key.text)
     return { checkpoint, place, by: isGiven ? 'given' : 'named', isOutside }
   }
 

@@ -1,6 +1,6 @@
 /** The key that signs checkpoints: Ed25519, PKCS #8 in a PEM file that only its owner may read, never in the log's own folder. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { AuditError, errorName } from './error.ts'
 import { keyName, type SigningKey, verifierKey } from './note.ts'
@@ -18,12 +18,17 @@ export interface LoadedKey {
 
 /** The key of the file, made where there is none. Throws ERR_AUDIT_KEY, also where the file would lie inside `auditDir` (null: not known). */
 export function loadKey(path: string, observer: string, auditDir: string | null): LoadedKey {
-  if (auditDir !== null && isInside(path, auditDir)) {
-    const message = `The signing key ${path} lies in the audit folder ${auditDir}: whoever copies the log would have it. Set audit.key to a path elsewhere.`
-    throw new AuditError('ERR_AUDIT_KEY', message)
-  }
+  if (auditDir !== null && isInside(path, auditDir)) throw insideLog(path, auditDir)
   const made = makeKey(path)
   return { key: loadPrivateKey(path, observer), made, exposed: (statSync(path).mode & 0o077) !== 0 }
+}
+
+/** The key that the one in the file comes after: beside it, with `.old` behind its name. Throws ERR_AUDIT_KEY; null: there is none. */
+export function loadPrevious(path: string, observer: string, auditDir: string): SigningKey | null {
+  const old = `${path}.old`
+  if (!existsSync(old)) return null
+  if (isInside(old, auditDir)) throw insideLog(old, auditDir)
+  return loadPrivateKey(old, observer)
 }
 
 /** A key that is there, under a name of its holder's. Throws ERR_AUDIT_KEY. */
@@ -53,6 +58,11 @@ function makeKey(path: string): boolean {
     if (errorName(cause) === 'EEXIST') return false
     throw new AuditError('ERR_AUDIT_KEY', `The signing key ${path} cannot be made: ${errorName(cause)}`, { cause })
   }
+}
+
+function insideLog(path: string, auditDir: string): AuditError {
+  const message = `The signing key ${path} lies in the audit folder ${auditDir}: whoever copies the log would have it. Set audit.key to a path elsewhere.`
+  return new AuditError('ERR_AUDIT_KEY', message)
 }
 
 function signingKey(observer: string, privateKey: KeyObject): SigningKey {

@@ -22,6 +22,8 @@ export interface SealerOptions {
   readonly tree: Tree
   readonly key: SigningKey
   readonly origin: string
+  /** Signs once `key` has signed what is recorded from here on, the change of keys. */
+  readonly successor: { readonly key: SigningKey; readonly origin: string } | null
   /** The newest checkpoint in the file; null where there is none. */
   readonly last: Checkpoint | null
   /** Those that no record names yet. What was reviewed when they were signed is not known any more. */
@@ -45,6 +47,11 @@ export interface SealerOptions {
 
 export class Sealer {
   readonly #options: SealerOptions
+  #key: SigningKey
+  #origin: string
+  #successor: SealerOptions['successor']
+  /** Records that were there at the start. */
+  readonly #found: number
   #last: Checkpoint | null
   #length: number
   #namesKey: boolean
@@ -55,6 +62,10 @@ export class Sealer {
 
   constructor(options: SealerOptions) {
     this.#options = options
+    this.#key = options.key
+    this.#origin = options.origin
+    this.#successor = options.successor
+    this.#found = options.tree.size
     const { last, unnamed, file, tree, now, treeSize } = options
     this.#last = last
     this.#length = file.length
@@ -69,7 +80,7 @@ export class Sealer {
   isDue({ files: { file } }: Tail): boolean {
     const { tree, records, seconds, now } = this.#options
     const waited = now() - this.#tried.at
-    if (waited >= seconds * 1000 || waited < 0) return true
+    if (waited >= seconds * 1000 || waited < 0 || this.#isToBeSucceeded) return true
     if (tree.size === this.#tried.size) return false
     return tree.size - this.#tried.size >= records || (this.#tried.file !== null && file !== this.#tried.file)
   }
@@ -83,6 +94,7 @@ export class Sealer {
     this.#tried = { at: now(), size: tree.size, file: tail.files.file }
     try {
       if (tree.size !== (this.#last?.size ?? 0)) await this.#sign(tail)
+      if (this.#isToBeSucceeded) await this.#succeed()
       if (this.#last !== null) checkpointed(now() / 1000)
       return true
     } catch (error) {
@@ -134,11 +146,26 @@ export class Sealer {
     this.#options.treeSize(this.#options.tree.size)
   }
 
+  get #isToBeSucceeded(): boolean {
+    return this.#successor !== null && this.#options.tree.size > this.#found
+  }
+
+  /** The old key has signed that there is a new one: who trusts the one can trust the other. */
+  async #succeed(): Promise<void> {
+    if (this.#successor === null) return
+    this.#key = this.#successor.key
+    this.#origin = this.#successor.origin
+    this.#successor = null
+    this.#namesKey = false
+    await this.introduce()
+    this.#options.log('info', 'audit: the old key has handed over to the new one', { key: this.#key.verifier.text })
+  }
+
   async #sign(tail: Tail): Promise<void> {
-    const { dir, disk, tree, key, origin, log, reviews } = this.#options
+    const { dir, disk, tree, log, reviews } = this.#options
     const files = tail.files
     await tail.sync()
-    const checkpoint = signCheckpoint(origin, tree.size, tree.root(), key)
+    const checkpoint = signCheckpoint(this.#origin, tree.size, tree.root(), this.#key)
     await this.#append(checkpointEntry(checkpoint))
     this.#last = checkpoint
     this.#unnamed.push(this.#naming(checkpoint, files, reviews()))
@@ -151,8 +178,8 @@ export class Sealer {
   }
 
   async #append(entry: string): Promise<void> {
-    const { dir, disk, key, onDamage } = this.#options
-    const bytes = Buffer.from((this.#namesKey ? '' : keyEntry(key.verifier)) + entry)
+    const { dir, disk, onDamage } = this.#options
+    const bytes = Buffer.from((this.#namesKey ? '' : keyEntry(this.#key.verifier)) + entry)
     const file = await disk.open(join(dir, CHECKPOINTS), 'new')
     try {
       const size = await file.size()
@@ -171,8 +198,7 @@ export class Sealer {
   }
 
   #naming({ size, root }: Checkpoint, { file, after }: Tail['files'], reviews: ReviewState | null): OwnEvent {
-    const { key } = this.#options
-    const facts = { size, root: root.toString('base64'), key: key.verifier.text, file, after, ...reviews }
+    const facts = { size, root: root.toString('base64'), key: this.#key.verifier.text, file, after, ...reviews }
     return { action: 'checkpoint', outcome: 'success', reason: 'The records so far are signed', policy: null, facts }
   }
 }

@@ -46,6 +46,8 @@ export interface Basis {
   /** The vkey that signed the newest checkpoint; null where nothing is signed. */
   readonly key: string | null
   readonly keyGiven: boolean
+  /** A key that was given has signed that this one comes after it. */
+  readonly keyHandedOver: boolean
   /** Records under the newest fitting checkpoint from outside; 0: there was none, or no key for it was given. */
   readonly outsideSize: number
   /** Records under the newest fitting checkpoint at all. */
@@ -104,6 +106,7 @@ async function verifyOnce(options: VerifyOptions): Promise<Verification> {
   const purgedThrough = base?.frontier.size ?? 0
   await signOffs.end(path, purgedThrough, heads.goodSize)
   const { result } = problems
+  const isGiven = options.keys.some(({ text }) => text === heads.signer?.text)
   const isIntact = options.keys.length > 0 && heads.outsideSize > 0
   return {
     result: result !== 'fine' ? result : isIntact ? 'intact' : 'consistent',
@@ -113,7 +116,8 @@ async function verifyOnce(options: VerifyOptions): Promise<Verification> {
     problemCount: problems.count,
     basis: {
       key: heads.signer?.text ?? null,
-      keyGiven: options.keys.some(({ text }) => text === heads.signer?.text),
+      keyGiven: isGiven,
+      keyHandedOver: heads.isInherited && !isGiven,
       outsideSize: heads.outsideSize,
       signedSize: heads.goodSize,
       unsignedTail: base === null ? reading.records : tree.size - Math.max(heads.goodSize, purgedThrough),

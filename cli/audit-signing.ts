@@ -1,6 +1,6 @@
 /** What `serve` signs its records with, and how it says so: in the operator's log, and in the record of the start. */
 import type { EvidenceOptions } from '../audit/evidence.ts'
-import { loadKey } from '../audit/keys.ts'
+import { loadKey, loadPrevious } from '../audit/keys.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { SystemEvent } from '../rules/events.ts'
 import type { ServerConfig } from './settings.ts'
@@ -23,7 +23,14 @@ export function signingOf({ audit, name }: ServerConfig, metrics: Metrics, log: 
   log.info({ key: key.verifier.text, file: audit.key, made }, 'the audit log is signed by this key')
   if (exposed) log.warn({ file: audit.key }, 'others on this machine can read the signing key: chmod 600')
   return {
-    evidence: { key, records, seconds, treeSize: metrics.auditTreeSize, checkpointed: metrics.auditCheckpoint },
+    evidence: {
+      key,
+      previous: loadPrevious(audit.key, name, audit.dir),
+      records,
+      seconds,
+      treeSize: metrics.auditTreeSize,
+      checkpointed: metrics.auditCheckpoint,
+    },
     facts: { key: key.verifier.text, checkpoint_records: records, checkpoint_seconds: seconds },
   }
 }

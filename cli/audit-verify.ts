@@ -40,6 +40,7 @@ function jsonOf({ problemCount, basis, ...verification }: Verification) {
     basis: {
       key: basis.key,
       key_given: basis.keyGiven,
+      key_handed_over: basis.keyHandedOver,
       checkpoint_from_outside: basis.outsideSize,
       signed_records: basis.signedSize,
       unsigned_tail: basis.unsignedTail,
@@ -67,7 +68,7 @@ function report(
   return [
     ...problemLines(problems, problemCount),
     `${result}: ${records} records, ${checkpoints} checkpoints, ${problemCount} problems`,
-    `  signed by ${key}${basis.key === null ? '' : basis.keyGiven ? ' (a key that was given)' : ' (by the word of the folder itself)'}`,
+    `  signed by ${key}${basis.key === null ? '' : trustOf(basis)}`,
     outsideLine(basis.outsideSize, isKeyGiven, outside),
     `  unsigned: ${basis.unsignedTail} records at the end, after the ${basis.signedSize} under the newest checkpoint`,
     ...purged,
@@ -91,6 +92,11 @@ function talliesLines({ tallies, openTallies }: Verification['basis']): string[]
   if (tallies === 0 && openTallies.length === 0) return []
   const open = openTallies.length === 0 ? '' : `; not yet named by a record: ${openTallies.join(', ')}`
   return [`  tallies: ${tallies} as the log names them${open}`]
+}
+
+function trustOf({ keyGiven, keyHandedOver }: Verification['basis']): string {
+  if (keyGiven) return ' (a key that was given)'
+  return keyHandedOver ? ' (a key that a given one has handed over to)' : ' (by the word of the folder itself)'
 }
 
 function outsideLine(size: number, isKeyGiven: boolean, outside: number): string {

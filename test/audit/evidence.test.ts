@@ -13,10 +13,10 @@ import { join } from 'node:path'
 import t from 'tap'
 import { CHECKPOINTS } from '../../audit/checkpoint-file.ts'
 import { type Disk, realDisk } from '../../audit/disk.ts'
-import { loadKey } from '../../audit/keys.ts'
+import { loadKey, loadPrevious } from '../../audit/keys.ts'
 import { lookUp } from '../../audit/look-up.ts'
 import { Frontier, leafHash, verifyConsistency, verifyInclusion } from '../../audit/merkle.ts'
-import { checkSignature } from '../../audit/note.ts'
+import { checkSignature, verifierKey } from '../../audit/note.ts'
 import { formatInclusion, proveConsistency } from '../../audit/proof.ts'
 import type { SystemEvent } from '../../rules/events.ts'
 import {
@@ -43,7 +43,7 @@ async function sizes(dir: string): Promise<number[]> {
 /** Records that are acknowledged before each kill; LANDLINE_KILLS asks for more of them. */
 const KILLED_AFTER = Array.from({ length: Number(process.env.LANDLINE_KILLS ?? 5) }, (_, n) => 1 + ((n * 89) % 211))
 
-if (KILLED_AFTER.length > 5) t.setTimeout(KILLED_AFTER.length * 10_000)
+t.setTimeout(60_000 + KILLED_AFTER.length * 10_000)
 
 /** Looks at each turn of the event loop. */
 async function until(holds: () => boolean): Promise<void> {
@@ -187,46 +187,115 @@ t.test('a restart goes on with the tree, with its cache, without it and with a w
   }
 })
 
-t.test('another key goes on where the first left off: recorded, and signed by it from there', async (t) => {
+t.test(
+  'another key goes on where a lost one left off: recorded, under another name, and signed by it from there',
+  async (t) => {
+    const dir = t.testdir()
+    const [first, second, foreign] = [newKey(), newKey(), newKey()]
+    await writeSigned(dir, first, 5)
+    const { counts } = await writeSigned(dir, second, 5)
+    t.match(counts.logged[0], 'warn audit: another key signs checkpoints from here on')
+    await writeSigned(dir, second, 1)
+    const { records } = readLog(dir)
+    t.match(records[5], {
+      event: { action: 'key-changed' },
+      landline: {
+        facts: {
+          key: second.verifier.text,
+          before: first.verifier.text,
+          handed_over: false,
+          epoch: 'landline-1/epoch-6',
+        },
+      },
+    })
+    t.equal(records.filter(({ event }) => event.action === 'key-changed').length, 1)
+    const checkpoints = await checkpointsOf(dir)
+    t.same(
+      checkpoints.map(({ note }) => [checkSignature(note, first.verifier), checkSignature(note, second.verifier)]),
+      [
+        ['good', 'unsigned'],
+        ['unsigned', 'good'],
+        ['unsigned', 'good'],
+      ],
+    )
+    const results: string[] = []
+    for (const keys of [[], [second], [first, second], [first], [foreign]])
+      results.push(
+        ...told(
+          await verify(
+            dir,
+            keys.map(({ verifier }) => verifier),
+            checkpoints.at(-1),
+          ),
+        ).slice(0, 2),
+      )
+    const beyond = `foreign-key ${CHECKPOINTS}:11 #12`
+    t.same(
+      results.slice(0, 5),
+      ['consistent', 'intact', 'intact', 'tampered', beyond],
+      'the new key vouches for all records',
+    )
+    t.equal(results[5], 'tampered')
+  },
+)
+
+t.test('a key that is still there hands over to the next, and who trusts it can trust that one', async (t) => {
   const dir = t.testdir()
-  const [first, second, foreign] = [newKey(), newKey(), newKey()]
+  const [first, second, third, foreign] = [newKey(), newKey(), newKey(), newKey()]
   await writeSigned(dir, first, 5)
-  const { counts } = await writeSigned(dir, second, 5)
-  t.match(counts.logged[0], 'warn audit: another key signs checkpoints from here on')
-  await writeSigned(dir, second, 1)
-  const { records } = readLog(dir)
-  t.match(records[5], {
-    event: { action: 'key-changed' },
-    landline: { facts: { key: second.verifier.text, before: first.verifier.text } },
-  })
-  t.equal(records.filter(({ event }) => event.action === 'key-changed').length, 1)
-  const checkpoints = await checkpointsOf(dir)
-  t.same(
-    checkpoints.map(({ note }) => [checkSignature(note, first.verifier), checkSignature(note, second.verifier)]),
+  const { counts } = await writeSigned(dir, second, 5, {}, { previous: first })
+  t.ok(counts.logged.includes('info audit: the old key has handed over to the new one'))
+  await writeSigned(dir, second, 1, {}, { previous: first })
+  await writeSigned(dir, third, 3, {}, { previous: second })
+  const changes = readLog(dir).records.filter(({ event }) => event.action === 'key-changed')
+  t.match(
+    changes.map(({ event, landline: { facts } }) => [event.sequence, facts]),
     [
-      ['good', 'unsigned'],
-      ['unsigned', 'good'],
-      ['unsigned', 'good'],
+      [6, { key: second.verifier.text, before: first.verifier.text, handed_over: true }],
+      [Number, { key: third.verifier.text, before: second.verifier.text, handed_over: true }],
     ],
   )
-  const results: string[] = []
-  for (const keys of [[], [second], [first, second], [first], [foreign]])
-    results.push(
-      ...told(
-        await verify(
-          dir,
-          keys.map(({ verifier }) => verifier),
-          checkpoints.at(-1),
-        ),
-      ).slice(0, 2),
+  const checkpoints = await checkpointsOf(dir)
+  const by = (key: typeof first) => checkpoints.filter(({ note }) => checkSignature(note, key.verifier) === 'good')
+  const last = by(first)[1]?.size ?? 0
+  t.ok(by(first).length === 2 && last > 5, 'the old key signs the change')
+  t.ok(checkpoints.every(({ origin }) => origin === 'landline-1'))
+  const kept = checkpoints.at(-1)
+  for (const keys of [[first], [second], [third], [first, third]]) {
+    const found = await verify(
+      dir,
+      keys.map(({ verifier }) => verifier),
+      kept,
     )
-  const beyond = `foreign-key ${CHECKPOINTS}:11 #12`
+    t.same(
+      [...told(found), found.basis.keyGiven, found.basis.keyHandedOver],
+      ['intact', keys.includes(third), !keys.includes(third)],
+    )
+  }
+  t.equal((await verify(dir, [foreign.verifier], kept)).result, 'tampered')
+
+  const path = join(dir, CHECKPOINTS)
+  const covering = `${by(first)[1]?.text}\n`
+  writeFileSync(path, readFileSync(path, 'utf8').replace(covering, ''))
+  const [result, ...kinds] = told(await verify(dir, [first.verifier], kept))
   t.same(
-    results.slice(0, 5),
-    ['consistent', 'intact', 'intact', 'tampered', beyond],
-    'the new key vouches for all records',
+    [result, kinds.some((kind) => kind.startsWith('foreign-key'))],
+    ['tampered', true],
+    'not by the word of a record',
   )
-  t.equal(results[5], 'tampered')
+})
+
+t.test('a proxy that is named anew signs that itself: it has the key', async (t) => {
+  const dir = t.testdir()
+  const key = newKey()
+  await writeSigned(dir, key, 3)
+  const renamed = { verifier: verifierKey('landline-2', key.privateKey), privateKey: key.privateKey }
+  await writeSigned(dir, renamed, 3)
+  t.equal(readLog(dir).records[3].landline.facts.handed_over, true)
+  const kept = (await checkpointsOf(dir)).at(-1)
+  t.equal(kept?.origin, 'landline-2')
+  t.same(told(await verify(dir, [key.verifier], kept)), ['intact'])
+  t.same(told(await verify(dir, [renamed.verifier], kept)), ['intact'])
 })
 
 t.test('the key is made once, for its owner alone, and never in the log’s folder', async (t) => {
@@ -250,6 +319,11 @@ t.test('the key is made once, for its owner alone, and never in the log’s fold
     t.notOk(existsSync(join(dir, inside)))
   }
   t.doesNotThrow(() => loadKey(join(dir, 'log-keys.pem'), 'x', log), 'a name that begins alike is not inside')
+  t.equal(loadPrevious(path, 'x', log), null)
+  writeFileSync(`${path}.old`, readFileSync(path))
+  t.equal(loadPrevious(path, 'my+proxy', log)?.verifier.text, made.key.verifier.text)
+  writeFileSync(join(log, 'k.old'), readFileSync(path))
+  t.throws(() => loadPrevious(join(log, 'k'), 'x', log), { code: 'ERR_AUDIT_KEY', message: /lies in the audit folder/ })
   t.throws(() => loadKey(join(dir, 'other'), 'x', log), { code: 'ERR_AUDIT_KEY', message: /must be an Ed25519/ })
   t.throws(() => loadKey(join(dir, 'other/x.pem'), 'x', log), { code: 'ERR_AUDIT_KEY', message: /ENOTDIR/ })
 })

@@ -100,6 +100,7 @@ t.test('verify: result, exit code, problems, and what it rests on', async (t) =>
   t.same(json.basis, {
     key: vkey,
     key_given: true,
+    key_handed_over: false,
     checkpoint_from_outside: records.length,
     signed_records: records.length,
     unsigned_tail: 0,
