@@ -46,6 +46,12 @@ export interface PlaneOptions extends Omit<ProxyOptions, 'policy' | 'shadow' | '
   readonly tallied: (rows: readonly TallyRow[]) => void
 }
 
+/** What of it concerns open tunnels, in words for their records; null: nothing does. */
+export function changeBetween(before: InForce, after: InForce): string | null {
+  if (before.policy !== after.policy) return 'the rules were changed'
+  return before.lifts === after.lifts ? null : 'break-glass has begun or ended'
+}
+
 /** One proxy, in this thread: it counts straight into this thread's metrics. */
 export function createLocalPlane({ rules, tallied, ...options }: PlaneOptions): Plane {
   let inForce = rules
@@ -59,10 +65,11 @@ export function createLocalPlane({ rules, tallied, ...options }: PlaneOptions): 
   return {
     listen: () => proxy.listen(),
     async use(next) {
-      const isSame = next.policy === inForce.policy && next.lifts === inForce.lifts
+      const why = changeBetween(inForce, next)
       inForce = next
-      if (!isSame) policy = withLifts(next.policy, next.lifts)
-      if (!isSame) void proxy.rejudge('the rules were changed')
+      if (why === null) return
+      policy = withLifts(next.policy, next.lifts)
+      void proxy.rejudge(why)
     },
     rejudge: (why) => proxy.rejudge(why),
     drain: () => proxy.drain(),
