@@ -36,7 +36,7 @@ t.test('the quick-start policy keeps 127.0.0.2 off Zoom, and says why to client,
   t.equal(await landline.stop(), 0)
   t.strictSame(
     landline.records().map(({ event }) => event.action),
-    ['start', 'block', 'stop'],
+    ['start', 'block', 'tally', 'stop'],
   )
 })
 
