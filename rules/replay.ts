@@ -4,20 +4,11 @@
  */
 import { isBreakglassId } from './breakglass.ts'
 import { decide, portIsOpenFor } from './decide.ts'
-import type { Address, Evidence, Medium, VerdictAction } from './model.ts'
+import { type Foreseen, foresee, foreseen } from './foresee.ts'
+import type { Address, Evidence } from './model.ts'
 import type { Past, PastAsked, Reason } from './past.ts'
 import type { Policy } from './policy.ts'
 import { type Clients, clientsBetween, type Destinations, destinationsBetween, instantsWithin } from './situations.ts'
-
-export interface Foreseen {
-  readonly segment: string
-  readonly medium: Medium
-  readonly service: string
-  readonly action: VerdictAction
-  /** Of several situations that come to the same action: `a or b`. */
-  readonly rule: string
-  readonly exception: string | null
-}
 
 export type Replay = (past: Past) => Foreseen | Reason
 
@@ -36,13 +27,14 @@ export function createReplay(policy: Policy, rulesOf: (revision: string) => Poli
     revisions.set(revision, made)
     return made
   }
-  const instants = hourly((from, to) => instantsWithin(policy, from, to))
-  return (past) => replay(policy, past, () => between(past.was.revision), instants(past.from, past.to))
+  return (past) => replay(policy, past, () => between(past.was.revision))
 }
 
 /** Two rule files, and what lies between them; worked out when first needed. */
 class Between {
   readonly before: Policy
+  /** The instants within an hour at which either says something else than just before. */
+  readonly instants: (from: number, to: number) => readonly number[]
   readonly #after: Policy
   #clients: Clients | null = null
   #destinations: Destinations | null = null
@@ -51,6 +43,7 @@ class Between {
   constructor(before: Policy, after: Policy) {
     this.before = before
     this.#after = after
+    this.instants = hourly((from, to) => instantsWithin([before, after], from, to))
   }
 
   get clients(): Clients {
@@ -84,48 +77,20 @@ function servicesOf({ services }: Policy): string {
   )
 }
 
-function replay(
-  policy: Policy,
-  past: Past,
-  between: () => Between | null,
-  times: readonly number[],
-): Foreseen | Reason {
+function replay(policy: Policy, past: Past, between: () => Between | null): Foreseen | Reason {
   const { asked, was } = past
   if (asked === 'overflow') return 'overflow'
   const clients = clientsOf(policy, past, between)
   if (typeof clients === 'string') return clients
   if (asked === 'hidden') return replayHidden(policy, past, clients, between)
-  const verdict = judged(policy, asked, { clients, times, destinations: destinationsOf(asked, between) })
+  const situations = { clients, times: timesOf(policy, past, between), destinations: destinationsOf(asked, between) }
+  const verdict = foresee(policy, () => between()?.before ?? null, asked, was, situations)
   if (typeof verdict === 'string') return verdict
   const isDenied = verdict.action === 'block' || verdict.action === 'refuse'
   if (isDenied && was.exception !== null && isBreakglassId(was.exception)) return 'breakglass'
   if (isDenied || was.by === 'rules') return verdict
   // Whether an address would then have stood in the way was not tried.
   return was.by === 'port' && portIsOpenFor(policy, asked) ? 'port' : { ...verdict, action: 'refuse' }
-}
-
-/** What each part of a request may have been. */
-interface Situations {
-  readonly clients: readonly (Address | null)[]
-  readonly times: readonly number[]
-  readonly destinations: readonly (Address | null)[]
-}
-
-function judged(policy: Policy, asked: PastAsked, { clients, times, destinations }: Situations): Foreseen | Reason {
-  const { host, port, serverName, httpHost } = asked
-  const at = (source: Address | null, time: number, address: Address | null) =>
-    decide(policy, { source, at: time, host, address, port, serverName, httpHost })
-  const [client = null] = clients
-  const [time = 0] = times
-  const [destination = null] = destinations
-  if (clients.length === 1 && times.length === 1 && destinations.length === 1)
-    return foreseen([at(client, time, destination)])
-  const byClient = clients.map((one) => at(one, time, destination))
-  if (differ(byClient)) return differInSegment(byClient) ? 'client-segment' : 'client-exception'
-  if (differ(times.map((one) => at(client, one, destination)))) return 'hour'
-  if (differ(destinations.map((one) => at(client, time, one)))) return 'destination-address'
-  const all = clients.flatMap((one) => times.flatMap((when) => destinations.map((to) => at(one, when, to))))
-  return differ(all) ? 'hour' : foreseen(all)
 }
 
 /** The addresses that the client may have had, as far as they matter. */
@@ -144,6 +109,11 @@ function clientsOf(
   const before = between()?.before
   if (before === undefined) return 'rules-not-archived'
   return before.seats.lookup(source) === undefined ? [source] : [null]
+}
+
+function timesOf(policy: Policy, { from, to }: Past, between: () => Between | null): readonly number[] {
+  if (from === to) return [from]
+  return between()?.instants(from, to) ?? instantsWithin([policy], from, to)
 }
 
 function destinationsOf(
@@ -177,30 +147,11 @@ function replayHidden(
   return isStill ? { ...foreseen(verdicts), action: 'refuse' } : 'destination-not-recorded'
 }
 
-type Verdicts = readonly ReturnType<typeof decide>[]
-
-function differ(verdicts: Verdicts): boolean {
-  return verdicts.some(({ action }) => action !== verdicts[0]?.action)
-}
-
-function differInSegment(verdicts: Verdicts): boolean {
-  return verdicts.some(({ segment }) => segment.id !== verdicts[0]?.segment.id)
-}
-
-function foreseen(verdicts: Verdicts): Foreseen {
-  const [first] = verdicts
-  if (first === undefined) throw new RangeError('a request has at least one situation')
-  const { segment, service, action, exception } = first
-  const rule = verdicts.length === 1 ? first.rule : [...new Set(verdicts.map((verdict) => verdict.rule))].join(' or ')
-  return { segment: segment.id, medium: segment.medium, service, action, rule, exception }
-}
-
 function hourly(
   compute: (from: number, to: number) => readonly number[],
 ): (from: number, to: number) => readonly number[] {
   const known = new Map<number, readonly number[]>()
   return (from, to) => {
-    if (from === to) return [from]
     if (to - from !== HOUR_MS - 1) return compute(from, to)
     const instants = known.get(from) ?? compute(from, to)
     if (known.size >= MOST_HOURS) known.clear()

@@ -1,7 +1,8 @@
 /** Adds up what another rule file would have made of past requests: what changes, for whom, how often; and what cannot be told. */
+
+import type { Foreseen } from './foresee.ts'
 import type { Medium, VerdictAction } from './model.ts'
 import type { Past, PastVerdict, Reason } from './past.ts'
-import type { Foreseen } from './replay.ts'
 
 export const CHANGES = ['newly_blocked', 'newly_allowed', 'changed_rule'] as const
 export type ChangeKind = (typeof CHANGES)[number]

@@ -13,9 +13,9 @@ const MINUTE_MS = 60_000
 /** The clients of one old segment, or of one of its prefixes, as the new rules tell them apart. */
 export type Clients = (segment: string, prefix: string | null) => readonly (Address | null)[]
 
-/** For each old segment, one address for each new segment and set of exceptions by address that its clients are in. */
+/** For each old segment, one address for each new segment and set of exceptions by address, of either file, that its clients are in. */
 export function clientsBetween(before: Policy, after: Policy): Clients {
-  const scoped = after.exceptions.filter(({ sources }) => sources !== null)
+  const scoped = [...before.exceptions, ...after.exceptions].filter(({ sources }) => sources !== null)
   const prefixes = [
     ...[...before.segments.values(), ...after.segments.values()].flatMap((segment) => segment.prefixes),
     ...scoped.flatMap(({ entry }) => entry.from ?? []),
@@ -76,8 +76,10 @@ function edgesOf(prefixes: readonly Prefix[]): Iterable<Address> {
   return edges.values()
 }
 
-/** From `from` to `to`, the instants at which the rules may say something else than just before; `from` is the first. */
-export function instantsWithin({ rules, exceptions }: Policy, from: number, to: number): readonly number[] {
+/** From `from` to `to`, the instants at which any of the policies may say something else than just before; `from` is the first. */
+export function instantsWithin(policies: readonly Policy[], from: number, to: number): readonly number[] {
+  const rules = policies.flatMap((policy) => policy.rules)
+  const exceptions = policies.flatMap((policy) => policy.exceptions)
   const instants = new Set([from])
   for (const { entry } of exceptions)
     for (const at of [entry.startsAt, entry.expiresAt]) if (at !== null && from < at && at <= to) instants.add(at)

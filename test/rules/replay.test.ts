@@ -2,10 +2,11 @@
 import t from 'tap'
 import { parseAddress } from '../../rules/address.ts'
 import { decide } from '../../rules/decide.ts'
+import type { Foreseen } from '../../rules/foresee.ts'
 import type { Evidence } from '../../rules/model.ts'
 import type { Past, PastAsked, PastVerdict } from '../../rules/past.ts'
 import type { Policy } from '../../rules/policy.ts'
-import { createReplay, type Foreseen } from '../../rules/replay.ts'
+import { createReplay } from '../../rules/replay.ts'
 import { SimulationBuilder } from '../../rules/simulation.ts'
 import { instantsWithin } from '../../rules/situations.ts'
 import { compiled } from '../compiled.ts'
@@ -192,6 +193,18 @@ const cases: readonly { readonly name: string; readonly past: Past; readonly rul
       want: 'overflow',
     },
     {
+      name: 'times at which the rules of then did not say so are none',
+      past: rowLike({}, { was: was({ revision: 'sha256:timed' }) }),
+      rules: file(`${during('08:00-09:30')}\n  - { id: more, service: webex, action: block }`),
+      want: 'wifi zoom allow otherwise',
+    },
+    {
+      name: 'nor are clients whom an exception of then was for',
+      past: rowLike({}, { was: was({ revision: 'sha256:lifted', rule: 'no-zoom' }) }),
+      rules: file(BLOCK, { more: exception('from: [10.20.5.0/24]') }),
+      want: 'wifi zoom block no-zoom',
+    },
+    {
       name: 'a new service by its name',
       past: rowLike(),
       rules: file('  - { id: no-own, service: mine, action: block }', {
@@ -376,7 +389,13 @@ function inWords(outcome: Foreseen | string): string {
     : `${outcome.segment} ${outcome.service} ${outcome.action} ${outcome.rule}`
 }
 
-const rulesOf = (revision: string) => (revision === OLD.revision ? OLD : null)
+/** Rules of then: one that blocked until half past nine, and one that allowed, and was lifted for some. */
+const TIMED = compiled(file(during('08:00-09:30')))
+const LIFTED = compiled(
+  file(BLOCK.replace('action: block', 'action: allow'), { more: exception('from: [10.20.5.0/24]') }),
+)
+const rulesOf = (revision: string) =>
+  ({ [OLD.revision]: OLD, 'sha256:timed': TIMED, 'sha256:lifted': LIFTED })[revision] ?? null
 
 t.test('a past request is foreseen, or it is said why not', async (t) => {
   for (const { name, past, rules, want } of cases)
@@ -394,11 +413,11 @@ t.test('an hour has an instant for each change within it', async (t) => {
   )
   const at = (time: string) => Date.parse(`2026-11-23T${time}Z`)
   t.same(
-    [...instantsWithin(policy, NINE, NINE + HOUR_MS - 1)].sort(),
+    [...instantsWithin([policy], NINE, NINE + HOUR_MS - 1)].sort(),
     ['09:00:00', '09:15:00', '09:30:30', '09:45:00'].map(at),
     'of a rule that is off, none',
   )
-  t.same(instantsWithin(policy, at('10:00:00'), at('10:59:59')), [at('10:00:00')])
+  t.same(instantsWithin([policy], at('10:00:00'), at('10:59:59')), [at('10:00:00')])
 })
 
 // ── At random: whatever happened, what is foreseen of its record or tally is what the new rules say of the request itself ──
