@@ -105,10 +105,12 @@ class Requests {
       this.#illegible++
       return
     }
+    const { repeat } = record.landline
+    const [from, to] = repeat === undefined ? [time, time] : [Date.parse(repeat.first), Date.parse(repeat.last)]
     const { since } = this.#reading
-    if (since !== null && time < since) return
+    if (since !== null && to < since) return
     this.#records++
-    this.#span(time, time)
+    this.#span(from, to)
     const { action } = record.event
     if (action === 'repeat') this.#reading.take(pastOf(record, time), witnessOf(record))
     else if (action === 'end') this.#end(record)

@@ -166,6 +166,8 @@ t.test('a repeat is so many requests more', async (t) => {
     { count: 1, from: NOON, to: NOON, reference },
     { count: 4, from: NOON + 1000, to: NOON + 4000, reference, was: { action: 'block', by: 'rules' } },
   ])
+  t.equal((await read(dir, NOON + 4000)).taken.length, 1, 'what came again since')
+  t.equal((await read(dir, NOON + 4001)).taken.length, 0, 'however late it was recorded')
 })
 
 t.test('a tally tells of its hour, and not of whom', async (t) => {
