@@ -21,6 +21,7 @@ export const INCOMPLETE = [
   'purged',
   'missing-file',
   'no-checkpoint',
+  'other-version',
 ] as const
 export type ProblemKind = (typeof TAMPERED)[number] | (typeof INCOMPLETE)[number]
 

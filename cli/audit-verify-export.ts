@@ -54,6 +54,7 @@ function report({ result, records, problems, problemCount, manifest, basis }: Ex
     `  records of ${checkpoint.origin}, signed by ${keyLine(basis.key, basis.keyGiven)}`,
     `  the checkpoint of ${checkpoint.size} records ${from}`,
     `  manifest signed by ${keyLine(basis.manifestKey, basis.manifestKeyGiven)}; ${recordLine(basis.reference)}`,
+    `  compared: ${Object.keys(manifest.files).join(', ')}`,
     `  asked for: ${picked}`,
     completeness(basis.leftOut, records, manifest.first_sequence, manifest.last_sequence),
   ]

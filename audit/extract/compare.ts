@@ -69,7 +69,7 @@ class Records {
     this.#manifest = manifest
     this.#lines = linesOf(dir, RECORDS)
     this.#matches = matcherOf(filter)
-    // What another version of Landline rendered otherwise is vouched for by the manifest alone.
+    // What another version of Landline rendered cannot be rendered again; `verifyExtract` says so.
     const isSame = rendering?.version === manifest.rendering.version
     this.#rendered = rendering !== null && isSame ? new Rendered(dir, rendering, problems) : null
   }

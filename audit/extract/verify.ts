@@ -9,7 +9,7 @@ import { type Checkpoint, isOriginOf, parseCheckpoint } from '../checkpoint.ts'
 import type { OutsideCheckpoint } from '../heads.ts'
 import { checkSignature, isSameKey, type VerifierKey } from '../note.ts'
 import { type Problem, Problems } from '../problems.ts'
-import { renderingOf } from '../render/renderings.ts'
+import { RENDERED_FILES, renderingOf } from '../render/renderings.ts'
 import { compareExtract, sumOf } from './compare.ts'
 import { CHECKPOINT_FILE, MANIFEST, MANIFEST_NOTE, PROOF, RECORDS } from './files.ts'
 import { type Manifest, manifestDigest, namedKeys, parseManifest, readManifestNote } from './manifest.ts'
@@ -191,7 +191,15 @@ function meetOutside(
 
 /** Whether all that is to be compared can be. */
 async function checkFiles(dir: string, { files, rendering }: Manifest, problems: Problems): Promise<boolean> {
-  const expected = [RECORDS, PROOF, renderingOf(rendering.format)?.file ?? RECORDS]
+  const rendered = renderingOf(rendering.format)
+  const expected = [RECORDS, PROOF, rendered?.file ?? RECORDS]
+  // Nothing that is compared with the records may lie beside what is.
+  for (const file of RENDERED_FILES.filter((name) => name !== rendered?.file && existsSync(join(dir, name))))
+    problems.add('insertion', { file, line: 1 }, null, 'is no file of this extract, and is compared with nothing')
+  if (rendered !== null && rendered.version !== rendering.version) {
+    const what = 'was rendered by another version of Landline: whether it says what the records say could not be seen'
+    problems.add('other-version', { file: rendered.file, line: 1 }, null, what)
+  }
   let isWhole = true
   for (const name of new Set(expected)) {
     const place = { file: name, line: 1 }

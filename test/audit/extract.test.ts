@@ -344,6 +344,23 @@ function reseal(out: string, file: string, text: string): void {
   }
 }
 
+t.test('a rendering that is compared with nothing is not passed off as one that is', async (t) => {
+  const dir = join(t.testdir(), 'log')
+  const key = newKey()
+  await signedLog(dir, key)
+  const csv = await taken(dir, key, { format: 'csv' })
+  const manifest = JSON.parse(readFileSync(join(csv.out, 'manifest.json'), 'utf8'))
+  const forged = readFileSync(join(csv.out, 'records.csv'), 'utf8').replace('us4web', 'us5web')
+  writeFileSync(join(csv.out, 'records.csv'), forged)
+  manifest.rendering.version = 99
+  manifest.files['records.csv'] = { bytes: Buffer.byteLength(forged), sha256: hash('sha256', forged, 'hex') }
+  writeFileSync(join(csv.out, 'manifest.json'), JSON.stringify(manifest))
+  t.match(await judged(csv.out), { result: 'incomplete', told: ['other-version records.csv:1'] })
+  const plain = await taken(dir, key)
+  writeFileSync(join(plain.out, 'records.csv'), forged)
+  t.match(await judged(plain.out), { result: 'tampered', told: ['insertion records.csv:1'] })
+})
+
 t.test('a single bit anywhere in an extract is found', async (t) => {
   const dir = join(t.testdir(), 'log')
   const key = newKey()
