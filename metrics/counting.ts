@@ -32,7 +32,7 @@ abstract class Counting<L extends string, S> {
   }
 
   protected abstract readonly type: string
-  protected abstract begin(): S
+  protected abstract begin(labels: Labels): S
   protected abstract samples(series: S, labels: Labels): readonly Sample[]
 
   /** The series with these labels: from now on it exists, at 0. */
@@ -41,7 +41,7 @@ abstract class Counting<L extends string, S> {
     const key = keyOf(labels)
     const known = this.#series.get(key)
     if (known !== undefined) return known.series
-    const series = this.begin()
+    const series = this.begin(labels)
     this.#series.set(key, { labels, series })
     return series
   }
@@ -111,12 +111,15 @@ function exemplarOf(reference: string) {
 /** One series of a histogram. */
 export class Distribution {
   readonly bounds: readonly number[]
+  /** Of the buckets' samples, one more than there are bounds. */
+  readonly labels: readonly Sample['labels'][]
   /** By bound, not added up; the last is for what exceeds all of them. */
   readonly counts: number[]
   sum = 0
 
-  constructor(bounds: readonly number[]) {
+  constructor(bounds: readonly number[], labels: Labels) {
     this.bounds = bounds
+    this.labels = [...bounds, '+Inf'].map((le) => Object.freeze({ le, ...labels }))
     this.counts = new Array<number>(bounds.length + 1).fill(0)
   }
 
@@ -143,15 +146,15 @@ export class Histogram<L extends string> extends Counting<L, Distribution> {
     this.labels().observe(value)
   }
 
-  protected begin(): Distribution {
-    return new Distribution(this.#bounds)
+  protected begin(labels: Labels): Distribution {
+    return new Distribution(this.#bounds, labels)
   }
 
-  protected samples({ bounds, counts, sum }: Distribution, labels: Labels): readonly Sample[] {
+  protected samples({ labels: bucketLabels, counts, sum }: Distribution, labels: Labels): readonly Sample[] {
     let count = 0
-    const buckets = counts.map((each, at) => {
-      count += each
-      return { metricName: `${this.name}_bucket`, labels: { le: bounds[at] ?? '+Inf', ...labels }, value: count }
+    const buckets = bucketLabels.map((each, at) => {
+      count += counts[at]! // as many as labels
+      return { metricName: `${this.name}_bucket`, labels: each, value: count }
     })
     return [
       ...buckets,

@@ -50,10 +50,17 @@ function exemplarText({ exemplar }: Sample): string {
   return ` # ${labelText(exemplar.labelSet) || '{}'} ${numberText(exemplar.value)} ${exemplar.timestamp}`
 }
 
+/** Of series that stay, whose labels are frozen: a scrape of ten thousand of them would else keep requests waiting for milliseconds. */
+const labelTexts = new WeakMap<Sample['labels'], string>()
+
 function labelText(labels: Sample['labels']): string {
+  const known = labelTexts.get(labels)
+  if (known !== undefined) return known
   const parts: string[] = []
   for (const name in labels) parts.push(`${name}="${escapeValue(String(labels[name]))}"`)
-  return parts.length === 0 ? '' : `{${parts.join(',')}}`
+  const text = parts.length === 0 ? '' : `{${parts.join(',')}}`
+  if (Object.isFrozen(labels)) labelTexts.set(labels, text)
+  return text
 }
 
 function numberText(value: number): string {
