@@ -131,7 +131,10 @@ t.test(
     t.equal(statSync(path).mode & 0o777, 0o600)
     t.equal(statSync(join(dir, 'keys')).mode & 0o777, 0o700)
     t.ok(readMonthKey(path, '2026-11') && readMonthKey(path, '2026-12'))
-    t.not(readMonthKey(path, '2026-11')?.mac.toString('hex'), readMonthKey(path, '2026-12')?.mac.toString('hex'))
+    t.not(
+      readMonthKey(path, '2026-11')?.mac.export().toString('hex'),
+      readMonthKey(path, '2026-12')?.mac.export().toString('hex'),
+    )
     t.same(readdirSync(join(dir, 'keys')), ['privacy.key'], 'nothing is left of writing it')
     const inside = join(log, 'privacy.key')
     await t.rejects(openWith(log, { privacy: { key: inside, retentionDays: 90 } }), { code: 'ERR_AUDIT_PRIVACY' })
