@@ -6,7 +6,7 @@ import type { Context } from './context.ts'
 import { Exchange } from './exchange.ts'
 import { ProxyError } from './failures.ts'
 import { forward } from './forward.ts'
-import { readHead } from './head-reader.ts'
+import { type HeadReaderOptions, readHead } from './head-reader.ts'
 import { CR, is, TCHAR } from './http/chars.ts'
 import { judgeRequestLine, parseRequestHead, type RequestHead } from './http/request.ts'
 import { hasLoop } from './http/via.ts'
@@ -28,6 +28,8 @@ export class Connection {
   #context: Context
   #state: State = 'waiting'
   #isFirst = true
+  /** How heads after the first one are read: always in the same way. */
+  #laterHeads: HeadReaderOptions | null = null
 
   /** `source` where it is known already. */
   constructor(wire: Wire, sources: SourceReader, source: Source | null, context: Context) {
@@ -149,10 +151,21 @@ export class Connection {
 
   /** The next head, or null when there is none. */
   async #head({ learnt }: Source): Promise<RequestHead | null> {
+    const options = this.#laterHeads ?? this.#headOptions(learnt)
+    if (!this.#isFirst) this.#laterHeads = options
+    const text = await readHead(this.wire, options)
+    if (text === null) return null
+    const head = parseRequestHead(text, { headBytes: options.maxBytes, hostMismatch: 'replace' })
+    if (!('refused' in head)) return head
+    this.#noteProxyHeader(text, learnt)
+    throw new ProxyError('ERR_REQUEST', head)
+  }
+
+  #headOptions(learnt: Source['learnt']): HeadReaderOptions {
     const { headBytes, headMs } = this.#context.options.limits
-    const text = await readHead(this.wire, {
+    return {
       maxBytes: headBytes,
-      mayBegin: (byte) => byte === CR || is(byte, TCHAR),
+      mayBegin: mayBeginRequest,
       judgeLine: (text) => {
         const judged = judgeRequestLine(text, headBytes)
         if (typeof judged !== 'string') this.#noteProxyHeader(text, learnt)
@@ -162,12 +175,7 @@ export class Connection {
       malformed: 'ERR_REQUEST',
       incomplete: 'ERR_REQUEST_INCOMPLETE',
       deadline: { ms: headMs, from: this.#isFirst ? 'now' : 'first-byte', late: 'ERR_HEAD_TIMEOUT' },
-    })
-    if (text === null) return null
-    const head = parseRequestHead(text, { headBytes, hostMismatch: 'replace' })
-    if (!('refused' in head)) return head
-    this.#noteProxyHeader(text, learnt)
-    throw new ProxyError('ERR_REQUEST', head)
+    }
   }
 
   /** What is refused may be the header of a balancer, where none is taken. */
@@ -195,6 +203,10 @@ export class Connection {
     const { name, ownHost, now } = this.#context.options
     return { name, ownHost, now, keepAlive }
   }
+}
+
+function mayBeginRequest(byte: number): boolean {
+  return byte === CR || is(byte, TCHAR)
 }
 
 function failureOf(error: unknown): ProxyError {

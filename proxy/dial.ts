@@ -17,7 +17,7 @@ export interface DialOptions {
   readonly dialMs: number
   readonly observer: Pick<Observer, 'dialled'>
   /** Judges the address and waits for its record; false = it may not be dialled, and nothing else either. */
-  readonly permit: (address: Address) => Promise<boolean>
+  readonly permit: (address: Address) => boolean | Promise<boolean>
 }
 
 /**

@@ -95,11 +95,17 @@ export class Exchange {
     return letsThrough(this.verdict)
   }
 
+  /** The verdict needs no record, or stands on it. */
+  get isSettled(): boolean {
+    const verdict = this.verdict
+    if (verdict === null) throw new Error('settle before judge')
+    return !RECORDED.has(verdict.action) || isRecordedAs(this.#recorded?.verdict ?? null, verdict)
+  }
+
   /** Wait for the record that the verdict needs. Throws ERR_RECORD when it cannot be written: nothing may go on then. */
   async settle(): Promise<void> {
     const verdict = this.verdict
-    if (verdict === null) throw new Error('settle before judge')
-    if (!RECORDED.has(verdict.action) || isRecordedAs(this.#recorded?.verdict ?? null, verdict)) return
+    if (verdict === null || this.isSettled) return
     // `decide` names its actions as the record does; `allow` was left out above.
     await this.#record(verdict.action as TrafficAction, verdict, null, this.#shadow?.insteadOf(verdict))
     this.#recorded = { verdict, policy: this.policy }

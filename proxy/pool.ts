@@ -1,15 +1,20 @@
 /** Connections to origins that wait for the next request. One that says anything while it waits is closed: that belongs to no request. */
-import type { Wire } from './wire.ts'
+import type { Consumer, Wire } from './wire.ts'
 
 const MAX_IDLE_PER_ORIGIN = 64
 const MAX_IDLE = 2048
 /** Shorter than what most origins wait, so that the pool seldom hands out one that is about to be closed. */
 const IDLE_MS = 4000
+/** How often it is looked which have waited for so long. */
+const SWEEP_MS = 500
 
 export class Pool {
-  #idle = new Map<string, Wire[]>()
+  /** By origin, the one that was used last at the end. */
+  #idle = new Map<string, Waiting[]>()
   #count = 0
   #closed = false
+  #arriving: Waiting[] = []
+  #sweeper: NodeJS.Timeout | null = null
 
   has(key: string): boolean {
     return this.#idle.has(key)
@@ -18,13 +23,12 @@ export class Pool {
   /** The most recently used idle connection of that origin, or null. */
   take(key: string): Wire | null {
     const waiting = this.#idle.get(key)
-    const wire = waiting?.pop()
-    if (waiting === undefined || wire === undefined) return null
+    const last = waiting?.pop()
+    if (waiting === undefined || last === undefined) return null
     if (waiting.length === 0) this.#idle.delete(key)
     this.#count -= 1
-    wire.release()
-    wire.onIdle(0)
-    return wire
+    last.wire.release()
+    return last.wire
   }
 
   /**
@@ -32,50 +36,92 @@ export class Pool {
    * loop on: by then, whatever its origin sent along with that answer has been read and has closed it.
    */
   give(key: string, wire: Wire): void {
-    const discard = () => {
-      this.#forget(key, wire)
-      wire.destroy()
-    }
     wire.onDrain = null
     wire.onGone = null
-    wire.onIdle(IDLE_MS, discard)
-    wire.attach({
-      data: (chunk) => {
-        discard()
-        return chunk.length
-      },
-      end: discard,
-      gone: discard,
-    })
-    setImmediate(() => this.#keep(key, wire))
+    const one = new Waiting(key, wire, this)
+    wire.attach(one)
+    this.#arriving.push(one)
+    if (this.#arriving.length === 1) setImmediate(() => this.#arrived())
   }
 
   /** Close all, and what is given later. */
   close(): void {
     this.#closed = true
-    for (const waiting of this.#idle.values()) for (const wire of waiting) wire.destroy()
+    if (this.#sweeper !== null) clearInterval(this.#sweeper)
+    for (const waiting of this.#idle.values()) for (const { wire } of waiting) wire.destroy()
     this.#idle.clear()
     this.#count = 0
   }
 
-  #keep(key: string, wire: Wire): void {
-    const waiting = this.#idle.get(key) ?? []
-    const isFull = this.#count >= MAX_IDLE || waiting.length >= MAX_IDLE_PER_ORIGIN
+  /** It is no longer one that may be handed out. */
+  discard(one: Waiting): void {
+    const { key, wire } = one
+    const waiting = this.#idle.get(key)
+    const at = waiting?.indexOf(one) ?? -1
+    if (waiting !== undefined && at >= 0) {
+      waiting.splice(at, 1)
+      if (waiting.length === 0) this.#idle.delete(key)
+      this.#count -= 1
+    }
+    wire.destroy()
+  }
+
+  #arrived(): void {
+    const arrived = this.#arriving
+    this.#arriving = []
+    for (const one of arrived) this.#keep(one)
+  }
+
+  #keep(one: Waiting): void {
+    const { key, wire } = one
+    let waiting = this.#idle.get(key)
+    const isFull = this.#count >= MAX_IDLE || (waiting?.length ?? 0) >= MAX_IDLE_PER_ORIGIN
     if (this.#closed || isFull || wire.socket.destroyed) {
       wire.destroy()
       return
     }
-    waiting.push(wire)
-    this.#idle.set(key, waiting)
+    if (waiting === undefined) {
+      waiting = []
+      this.#idle.set(key, waiting)
+    }
+    waiting.push(one)
     this.#count += 1
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS)
   }
 
-  #forget(key: string, wire: Wire): void {
-    const waiting = this.#idle.get(key)
-    const at = waiting?.indexOf(wire) ?? -1
-    if (waiting === undefined || at < 0) return
-    waiting.splice(at, 1)
-    if (waiting.length === 0) this.#idle.delete(key)
-    this.#count -= 1
+  /** One look at all of them now and then, and no clock for each: they come and go with every request. */
+  #sweep(): void {
+    const before = performance.now() - IDLE_MS
+    for (const waiting of this.#idle.values())
+      for (const one of waiting.filter(({ since }) => since <= before)) this.discard(one)
+    if (this.#count > 0 || this.#sweeper === null) return
+    clearInterval(this.#sweeper)
+    this.#sweeper = null
+  }
+}
+
+class Waiting implements Consumer {
+  readonly key: string
+  readonly wire: Wire
+  readonly since = performance.now()
+  #pool: Pool
+
+  constructor(key: string, wire: Wire, pool: Pool) {
+    this.key = key
+    this.wire = wire
+    this.#pool = pool
+  }
+
+  data(chunk: Buffer): number {
+    this.#pool.discard(this)
+    return chunk.length
+  }
+
+  end(): void {
+    this.#pool.discard(this)
+  }
+
+  gone(): void {
+    this.#pool.discard(this)
   }
 }

@@ -14,15 +14,21 @@ const MIN_SECONDS = 1
 /** And no longer than this, so that a long-lived wrong answer mends itself. */
 const MAX_SECONDS = 300
 const NEGATIVE_SECONDS = 2
+/** The last part of an answer's time, in which a name that is still asked for is asked about again: nobody waits for it then. */
+const REFRESH_PART = 0.2
 
 interface Entry {
   readonly addresses: readonly Address[]
   readonly failure: ProxyError | null
   /** Monotonic milliseconds. */
   readonly until: number
+  /** From then on it is asked for again while it is still used. */
+  refreshAt: number
 }
 
 export interface Resolver {
+  /** What is known of the name now, at least one address; null: it is to be asked for. */
+  known(name: string): readonly Address[] | null
   /** At least one address, in the order of preference. Rejects with ERR_DNS or ERR_DNS_TIMEOUT. */
   resolve(name: string): Promise<readonly Address[]>
 }
@@ -53,28 +59,50 @@ export function createResolver({
       if (addresses.length === 0) throw Object.assign(new Error('no address'), { code: 'ENOTFOUND' })
       tell('ok')
       const held = Math.min(Math.max(seconds, MIN_SECONDS), MAX_SECONDS)
-      return { addresses, failure: null, until: now() + held * 1000 }
+      const until = now() + held * 1000
+      return { addresses, failure: null, until, refreshAt: until - held * 1000 * REFRESH_PART }
     } catch (cause) {
       const failure = failureOf(cause)
       tell(failure.code === 'ERR_DNS_TIMEOUT' ? 'timeout' : isNotFound(cause) ? 'not_found' : 'error')
-      return { addresses: [], failure, until: now() + NEGATIVE_SECONDS * 1000 }
+      const until = now() + NEGATIVE_SECONDS * 1000
+      return { addresses: [], failure, until, refreshAt: until }
     }
   }
 
-  return {
-    async resolve(name) {
-      let entry = known.get(name)
-      if (entry === undefined || entry.until <= now()) {
-        let query = asked.get(name)
-        if (query === undefined) {
-          query = ask(name).finally(() => asked.delete(name))
-          asked.set(name, query)
-        }
-        entry = await query
-        known.delete(name)
-        known.set(name, entry)
-        if (known.size > MAX_NAMES) known.delete(known.keys().next().value ?? name)
+  /** The one query for the name, and what is known by it. A good answer stays until a better one comes, or its time is over. */
+  function query(name: string): Promise<Entry> {
+    const running = asked.get(name)
+    if (running !== undefined) return running
+    const answer = ask(name).then((entry) => {
+      asked.delete(name)
+      const before = fresh(name)
+      if (entry.failure !== null && before !== null && before.failure === null) {
+        before.refreshAt = entry.until // no sooner than it would be asked for again without the good one
+        return entry
       }
+      known.delete(name)
+      known.set(name, entry)
+      if (known.size > MAX_NAMES) known.delete(known.keys().next().value ?? name)
+      return entry
+    })
+    asked.set(name, answer)
+    return answer
+  }
+
+  function fresh(name: string): Entry | null {
+    const entry = known.get(name)
+    return entry === undefined || entry.until <= now() ? null : entry
+  }
+
+  return {
+    known(name) {
+      const entry = fresh(name)
+      if (entry === null || entry.failure !== null) return null
+      if (entry.refreshAt <= now()) void query(name)
+      return entry.addresses
+    },
+    async resolve(name) {
+      const entry = fresh(name) ?? (await query(name))
       if (entry.failure !== null) throw entry.failure
       return entry.addresses
     },

@@ -4,6 +4,7 @@ import type { Context } from './context.ts'
 import { type Dialled, dialFirst } from './dial.ts'
 import type { Exchange } from './exchange.ts'
 import { ProxyError } from './failures.ts'
+import type { Guard } from './guard.ts'
 
 export interface Destination {
   readonly host: string | null
@@ -11,13 +12,26 @@ export interface Destination {
   readonly port: number
 }
 
-/** The addresses of the destination that may be dialled. A refusal by the guard is recorded before it is thrown. */
-export async function addressesOf(
+/**
+ * The addresses of the destination that may be dialled; at once, where they are known. A refusal by the guard is recorded
+ * before the promise rejects with it.
+ */
+export function addressesOf(
   { host, address, port }: Destination,
   exchange: Exchange,
   { resolver, guard }: Context,
-): Promise<readonly Address[]> {
-  const all = address !== null ? [address] : await resolver.resolve(host ?? '')
+): readonly Address[] | Promise<readonly Address[]> {
+  const known = address !== null ? [address] : resolver.known(host ?? '')
+  if (known === null) return resolver.resolve(host ?? '').then((all) => openOf(all, port, exchange, guard))
+  return openOf(known, port, exchange, guard)
+}
+
+function openOf(
+  all: readonly Address[],
+  port: number,
+  exchange: Exchange,
+  guard: Guard,
+): readonly Address[] | Promise<never> {
   const open: Address[] = []
   let because: string | null = null
   for (const one of all) {
@@ -25,8 +39,11 @@ export async function addressesOf(
     if (refusal === null) open.push(one)
     else because ??= refusal
   }
-  if (open.length > 0) return open
-  await exchange.recordRefusal(because ?? 'The destination has no address')
+  return open.length > 0 ? open : refuse(because ?? 'The destination has no address', exchange)
+}
+
+async function refuse(because: string, exchange: Exchange): Promise<never> {
+  await exchange.recordRefusal(because)
   throw new ProxyError('ERR_PROHIBITED')
 }
 
@@ -47,11 +64,10 @@ export async function dialJudged(
   return dialled
 }
 
-/** Whether this address may be dialled, by a verdict that stands on the record where it needs one. */
-export async function permit(address: Address, exchange: Exchange): Promise<boolean> {
+/** Whether this address may be dialled, by a verdict that stands on the record where it needs one; at once, where it does. */
+export function permit(address: Address, exchange: Exchange): boolean | Promise<boolean> {
   const ok = exchange.judge({ address })
-  await exchange.settle()
-  return ok
+  return exchange.isSettled ? ok : exchange.settle().then(() => ok)
 }
 
 /** The verdict is on the record before the client hears of it; with `resolve_denied`, the name's address too. */

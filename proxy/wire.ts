@@ -37,6 +37,7 @@ export class Wire {
   #consumer: Consumer | null = null
   #pending: Buffer | null = null
   #paused = false
+  #whenIdle: (() => void) | null = null
 
   constructor(socket: Socket, intake: Intake | null) {
     this.socket = socket
@@ -152,9 +153,11 @@ export class Wire {
 
   /** Calls back whenever nothing has moved for so long; takes the place of what was set before. 0: never. */
   onIdle(milliseconds: number, callback: () => void = () => {}): void {
-    this.socket.removeAllListeners('timeout')
-    this.socket.setTimeout(milliseconds)
-    if (milliseconds > 0) this.socket.on('timeout', callback)
+    const { socket } = this
+    if (this.#whenIdle === null) socket.on('timeout', () => this.#whenIdle?.())
+    this.#whenIdle = callback
+    // The clock of a socket that is in use runs from its last byte anyway: to set it again is for another time only.
+    if (socket.timeout !== milliseconds) socket.setTimeout(milliseconds)
   }
 
   /** End our direction, after what was written; `flushed` is called once all of it has left, unless the socket is gone before. */
@@ -165,7 +168,10 @@ export class Wire {
 
   /** Close once what was written has left. */
   destroySoon(): void {
-    this.socket.destroySoon()
+    const { socket } = this
+    // With nothing left to send or to read, to close says the end as well as a shutdown before it; TLS has a word for it.
+    if (this.ended && socket.writableLength === 0 && !(socket instanceof TLSSocket)) socket.destroy()
+    else socket.destroySoon()
   }
 
   /** Close at once; `failure` then says why. */

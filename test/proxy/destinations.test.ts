@@ -87,6 +87,45 @@ t.test('what is allowed is let through, but never the proxy itself', async (t) =
   t.match(everywhere.refusal(address('192.0.2.1'), 3130), /this proxy itself/)
 })
 
+t.test('a name in use is asked about again before its answer ends, and nobody waits for that', async (t) => {
+  let now = 0
+  let asked = 0
+  let answer = async () => ({ addresses: [address('192.0.2.1')], seconds: 100 })
+  const resolver = createResolver({
+    dnsMs: 1000,
+    now: () => now,
+    observer: { resolved: () => {} },
+    lookup: () => {
+      asked += 1
+      return answer()
+    },
+  })
+  const texts = (name: string) => resolver.known(name)?.map(({ text }) => text) ?? null
+  const turn = () => new Promise(setImmediate)
+  t.equal(texts('a.test'), null, 'nothing is known of a name before it was asked for')
+  await resolver.resolve('a.test')
+  now = 79_000
+  t.same([texts('a.test'), asked], [['192.0.2.1'], 1])
+  answer = async () => ({ addresses: [address('192.0.2.2')], seconds: 100 })
+  now = 81_000
+  for (let count = 0; count < 3; count++) t.same(texts('a.test'), ['192.0.2.1'], 'the old answer still holds')
+  await turn()
+  t.same([texts('a.test'), asked], [['192.0.2.2'], 2], 'asked once, and the new answer is there')
+  answer = async () => {
+    throw Object.assign(new Error('no'), { code: 'ESERVFAIL' })
+  }
+  now = 170_000
+  t.same(texts('a.test'), ['192.0.2.2'])
+  await turn()
+  t.same([texts('a.test'), asked], [['192.0.2.2'], 3], 'a failure does not end what still holds')
+  now = 172_500
+  t.same([texts('a.test'), asked], [['192.0.2.2'], 4], 'and is tried again, not with every request')
+  now = 181_000
+  t.equal(texts('a.test'), null, 'nor does it make it hold for longer')
+  await t.rejects(resolver.resolve('a.test'), { code: 'ERR_DNS' })
+  t.equal(texts('a.test'), null, 'a failure is no address')
+})
+
 t.test('a name is asked for once, for as long as its answer holds', async (t) => {
   const told: string[] = []
   let now = 0
