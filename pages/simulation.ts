@@ -36,7 +36,7 @@ export const REASON_WORDS: Readonly<Record<Reason, string>> = {
   'client-segment':
     'the address is not told, and the new file puts clients of that segment in several segments, which it treats differently',
   'client-exception': 'the address is not told, and an exception of the new file is for some addresses of that segment',
-  hour: 'only the hour is told, and within it the new file changes what it says (`during`, or an exception that starts or ends)',
+  hour: 'only the hour is told, and within it the new file changes what it says (a during, or an exception that starts or ends)',
   'destination-address':
     'the address of the destination is not told, and the new file has services with prefixes that the old one had not',
   port: 'the port was not open for tunnels; the new file opens it for a service of its own, and whether its address is allowed was not tried',
@@ -63,7 +63,7 @@ export function outsideOf(policy: Policy, known: readonly Policy[]): readonly st
     `Bare addresses of no service are told only where they were logged or blocked; those that were allowed are not. By the new file they are: ${policy.ipLiterals.action} (off wired segments).`,
     'A request that was blocked by its name was not resolved, and its tunnel not opened: that it is newly allowed means that the name is let through.',
     'The name that a tunnel opened with is known where it named a service by the rules of then. One that named none could name a service of the new file.',
-    'A request of action `log` or `except` that failed before anything was let through is neither recorded nor tallied.',
+    'A request of action log or except that failed before anything was let through is neither recorded nor tallied.',
     'What was refused without its destination on record counts as of no service.',
     'Clients react: an app that is blocked tries again, or another way; one that is let through no longer does.',
   ]
