@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import packageJson from '../../package.json' with { type: 'json' }
 import { type Contender, freePort, startProgram } from './contender.ts'
-import { POLICY_ENTRIES, ruleFile } from './policy.ts'
+import { POLICY_ENTRIES, ruleFiles } from './policy.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'cli', 'main.ts')
 
@@ -27,7 +27,7 @@ export function landline({ entries = POLICY_ENTRIES, workers = 1, profile = null
     tunnels: true,
     async start({ dir, place }) {
       const port = await freePort()
-      writeFileSync(join(dir, 'rules.yaml'), ruleFile(entries))
+      for (const [name, text] of Object.entries(ruleFiles(entries))) writeFileSync(join(dir, name), text)
       writeFileSync(
         join(dir, 'landline.yaml'),
         `listeners: [{ address: "127.0.0.1:${port}" }]

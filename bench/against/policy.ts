@@ -45,8 +45,8 @@ export function names(entries: number): readonly string[] {
   return Array.from({ length: entries }, (_, at) => meetingName(at))
 }
 
-/** Landline's rule file. */
-export function ruleFile(entries: number): string {
+/** Landline's rule file, and what it includes, by name: each file has a bound on its size. */
+export function ruleFiles(entries: number): Readonly<Record<string, string>> {
   const segments = (['wired', 'wireless'] as const).flatMap((medium) => {
     const all = prefixes(medium, entries)
     const each = Math.ceil(all.length / (MAX_SEGMENTS / 2))
@@ -61,13 +61,17 @@ export function ruleFile(entries: number): string {
     const own = all.filter((_, at) => at % SERVICES === service)
     return `  meet-${service}: { name: Meet ${service}, category: meeting, domains: [${own.join(', ')}] }`
   })
-  return `version: 1
+  return {
+    'rules.yaml': RULES,
+    'segments.yaml': `segments:\n${segments.join('\n')}\n`,
+    'services.yaml': `services:\n${services.join('\n')}\n`,
+  }
+}
+
+const RULES = `version: 1
 name: bench
+include: [segments.yaml, services.yaml]
 unknown_clients: refuse
-segments:
-${segments.join('\n')}
-services:
-${services.join('\n')}
 rules:
   - id: fixed-only
     category: meeting
@@ -77,7 +81,6 @@ rules:
     alternative: "Use the dial-in bridge, extension 4711."
 otherwise: allow
 `
-}
 
 function meetingName(index: number): string {
   return `n${index}.meet-${index % SERVICES}.example`

@@ -3,15 +3,16 @@ import t from 'tap'
 import { chart } from '../../bench/against/chart.ts'
 import { answerTo } from '../../bench/against/names.ts'
 import { clientOf } from '../../bench/against/plan.ts'
-import { meetingHost, plainHost, ruleFile } from '../../bench/against/policy.ts'
+import { meetingHost, plainHost, ruleFiles } from '../../bench/against/policy.ts'
 import { type Finding, type Line, standing } from '../../bench/against/report.ts'
 import { resultsPage } from '../../bench/against/results.ts'
 import { run } from '../../bench/against/run.ts'
 import { quantile, ratios, summarise } from '../../bench/against/statistics.ts'
 import { figure, findingsTable, lineTable, table } from '../../bench/against/table.ts'
 import { parseAddress } from '../../rules/address.ts'
+import { compile } from '../../rules/compile.ts'
 import { decide } from '../../rules/decide.ts'
-import { compiled, TODAY } from '../compiled.ts'
+import { catalogue, parsed, sha256, TODAY } from '../compiled.ts'
 
 t.test('rounds are summed up by their middle and their ends', async (t) => {
   t.strictSame(summarise([3, 1, 2]), { median: 2, least: 1, most: 3, rounds: 3 })
@@ -81,7 +82,8 @@ t.test('tables and the chart say what was found', async (t) => {
 
 for (const entries of [0, 1000])
   t.test(`the policy with ${entries} entries keeps wireless clients, and them alone, from conferencing`, async (t) => {
-    const policy = compiled(ruleFile(entries))
+    const { 'rules.yaml': main = '', ...included } = ruleFiles(entries)
+    const policy = compile(parsed(main, included), catalogue, { sha256 })
     const decided = (isDenied: boolean, index: number, host: string) => {
       const source = parseAddress(clientOf(isDenied, index))
       const rest = { at: TODAY, address: null, port: 443, serverName: null, httpHost: null }
