@@ -53,8 +53,9 @@ export function firstIndexFor(segments: readonly LogSegment[], { since }: Filter
 /** Judges lines, without their newline. `illegible`: no record, but it holds what is looked for. */
 export function matcherOf(filter: Filter): (line: Buffer) => 'match' | 'other' | 'illegible' {
   const needles = needlesOf(filter)
+  const isOutside = outsideOf(filter)
   return (line) => {
-    if (!needles.every((needle) => line.includes(needle))) return 'other'
+    if (isOutside(line) || !needles.every((needle) => line.includes(needle))) return 'other'
     const stamp = readStamp(line)
     if (stamp === null) return 'illegible'
     if (!isWithin(Date.parse(stamp.time), filter)) return 'other'
@@ -65,6 +66,24 @@ export function matcherOf(filter: Filter): (line: Buffer) => 'match' | 'other' |
   }
 }
 
+const TIME_AT = '{"@timestamp":"'.length
+const TIME_LENGTH = '2026-11-23T12:00:00.000Z'.length
+/** What lies beyond has more digits, and is told by parsing it. */
+const FOUR_DIGITS = [Date.parse('0000-01-01T00:00:00Z'), Date.parse('9999-12-31T23:59:59.999Z')] as const
+
+/** By the text of a line's time alone, for most lines of a long log are of another one; false where that does not tell. */
+function outsideOf({ since, until }: Filter): (line: Buffer) => boolean {
+  const [first, last] = FOUR_DIGITS
+  const iso = (at: number | null) => (at === null || at < first || at > last ? null : new Date(at).toISOString())
+  const [from, to] = [iso(since), iso(until)]
+  if (from === null && to === null) return () => false
+  return (line) => {
+    const time = line.toString('latin1', TIME_AT, TIME_AT + TIME_LENGTH)
+    if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(time)) return false
+    return (from !== null && time < from) || (to !== null && time >= to)
+  }
+}
+
 function isWithin(time: number, { since, until }: Filter): boolean {
   return (since === null || time >= since) && (until === null || time < until)
 }
@@ -72,14 +91,15 @@ function isWithin(time: number, { since, until }: Filter): boolean {
 /** What the line of a match holds, whatever else it does. */
 function needlesOf({ segment, medium, service, rule, action, reference, source }: Filter): Buffer[] {
   const given = (before: string, value: string | null) => (value === null ? [] : [`${before}${JSON.stringify(value)}`])
+  // What most lines do not hold comes first: the others are then not looked for.
   return [
+    ...(reference === null ? [] : [`"event":{"id":"${reference}`]),
+    ...given(source !== null && isPseudonym(source) ? '"address":' : '"ip":', source),
+    ...given('"id":', rule),
+    ...given('"application":', service),
     ...given('"segment":{"id":', segment),
     ...given('"medium":', medium),
-    ...given('"application":', service),
-    ...given('"id":', rule),
     ...given('"action":', action),
-    ...given(source !== null && isPseudonym(source) ? '"address":' : '"ip":', source),
-    ...(reference === null ? [] : [`"event":{"id":"${reference}`]),
   ].map((text) => Buffer.from(text))
 }
 

@@ -8,6 +8,7 @@ import { type Disk, type DiskFile, realDisk } from '../../audit/disk.ts'
 import { lookUp } from '../../audit/look-up.ts'
 import { Frontier, leafHash } from '../../audit/merkle.ts'
 import type { SigningKey } from '../../audit/note.ts'
+import { queryLog } from '../../audit/query.ts'
 import { readRecords } from '../../audit/read.ts'
 import { tallyName } from '../../audit/tally-file.ts'
 import type { SystemEvent } from '../../rules/events.ts'
@@ -334,4 +335,34 @@ t.test('stopped at any step of a purge or a compression: nothing is lost, and th
     if (String(left.slice(0, -1)) !== String(want.slice(0, -1))) t.fail(`after ${after}: ${left}, not ${want}`)
     if (readdirSync(dir).some((name) => /part|tmp/.test(name))) t.fail(`after ${after}: ${readdirSync(dir)}`)
   }
+})
+
+t.test('a query by time finds also what a clock that was set back has recorded later', async (t) => {
+  const dir = t.testdir()
+  const key = newKey()
+  await someDays(dir, key)
+  await writeSigned(dir, key, 2, { now: () => NOON + 1.25 * DAY })
+  await writeSigned(dir, key, 2, { now: () => NOON + 9 * DAY })
+  const none = {
+    segment: null,
+    medium: null,
+    service: null,
+    rule: null,
+    action: 'block',
+    reference: null,
+    source: null,
+  }
+  const find = async (until: number) => {
+    const times: string[] = []
+    for await (const { matches } of queryLog(dir, { ...none, since: null, until }))
+      times.push(...matches.map((line) => JSON.parse(line)['@timestamp']))
+    return times
+  }
+  const wanted = (await recordsOf(dir)).filter(({ event }) => event.action === 'block')
+  for (const until of [NOON + 0.5 * DAY, NOON + 1.5 * DAY, NOON + 9.5 * DAY])
+    t.same(
+      await find(until),
+      wanted.map((record) => record['@timestamp']).filter((time) => Date.parse(time) < until),
+      `before day ${(until - NOON) / DAY}`,
+    )
 })
