@@ -1,4 +1,5 @@
 /** A candidate: rules read, compiled and tested beside those in force, and why they may or may not take over. */
+import { changesBetween } from '../rules/diff.ts'
 import type { Problem } from '../rules/model.ts'
 import type { Policy } from '../rules/policy.ts'
 import { runTests } from '../rules/policy-tests.ts'
@@ -18,6 +19,8 @@ export interface Candidate {
   readonly sources: Sources
   /** Of what was read; null where it could not be compiled. */
   readonly revision: string | null
+  /** What differs from the rules before, in words; empty where they mean the same, or may not take over. */
+  readonly changes: readonly string[]
 }
 
 export interface CandidateOptions {
@@ -30,31 +33,47 @@ export interface CandidateOptions {
 }
 
 /**
- * Read, compile and test; nothing is in force by this. Files that are swapped while they are read could be halves of two
+ * Read, compile and test, in this thread; nothing is in force by this. Files that are swapped while they are read could be halves of two
  * versions that fit together by chance: such a set never takes over.
  */
-export async function readCandidate({ main, catalogueDir, monitor, now }: CandidateOptions): Promise<Candidate> {
+export async function readHere(
+  { main, catalogueDir, monitor, now }: CandidateOptions,
+  before: Policy | null,
+): Promise<Candidate> {
   for (let reads = 1; ; reads++) {
     const sources = await readSources(main, catalogueDir, [], 'refuse')
     const states = sources.states ?? new Map()
-    if (sameStates(states, await statesOf(states.keys()))) return testCandidate(sources, monitor, now())
+    if (sameStates(states, await statesOf(states.keys()))) return testCandidate(sources, monitor, now(), before)
     if (reads < MAX_READS) continue
     const problem = `${main}: the files were changed while they were read; they are read again once they stand still`
-    return { policy: null, problems: [problem], sources, revision: null }
+    return { policy: null, problems: [problem], sources, revision: null, changes: [] }
   }
 }
 
 /** Compile and test texts that are at hand, such as archived ones. */
-export function testCandidate(sources: Sources, monitor: boolean, now: number): Candidate {
+export function testCandidate(
+  sources: Sources,
+  monitor: boolean,
+  now: number,
+  before: Policy | null = null,
+): Candidate {
   const { policy, problems } = compileSources(sources, { monitor, now })
   const told = problems.filter(isError).map(formatProblem)
-  if (policy === null) return { policy: null, problems: told, sources, revision: null }
+  if (policy === null) return { policy: null, problems: told, sources, revision: null, changes: [] }
   // The tests are of the file; what `--monitor` makes of its blocks at this start is not their matter.
   const asWritten = monitor ? (compileSources(sources, { monitor: false, now }).policy ?? policy) : policy
   const { failures } = runTests(asWritten, asWritten.file.tests, now)
   const failed = failures.map(({ place, message }) => `${formatPlace(place)}: ${message}`)
   const { revision } = policy
-  return { policy: failed.length > 0 ? null : policy, problems: failed, sources, revision }
+  if (failed.length > 0) return { policy: null, problems: failed, sources, revision, changes: [] }
+  const isOther = before !== null && before.revision !== revision
+  return {
+    policy,
+    problems: [],
+    sources,
+    revision,
+    changes: isOther ? quotedLines(changesBetween(before, policy)) : [],
+  }
 }
 
 /** The first lines of a list, and how many more there are. */

@@ -4,9 +4,10 @@ import type { RulesRevision } from '../audit/archive.ts'
 import type { Audit } from '../audit/audit.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Policy } from '../rules/policy.ts'
-import { type Candidate, quotedLines, readCandidate, testCandidate } from './candidate.ts'
+import { type Candidate, quotedLines, testCandidate } from './candidate.ts'
 import { QUICK_START, type Sources } from './load.ts'
 import type { Log } from './operator-log.ts'
+import { readCandidate } from './read-candidate.ts'
 import type { ServerConfig } from './settings.ts'
 
 /** Why there is nothing to run; the lines say it all. */

@@ -2,11 +2,11 @@
  * The policy in force, and how it changes: a whole new policy is built beside it, its own tests are run, and one
  * reference is swapped. What is bad changes nothing, and is told, counted and recorded.
  */
-import { changesBetween } from '../rules/diff.ts'
 import type { SystemAction, SystemEvent } from '../rules/events.ts'
 import type { Policy } from '../rules/policy.ts'
-import { type Candidate, type CandidateOptions, quotedLines, readCandidate } from './candidate.ts'
+import { type Candidate, type CandidateOptions, quotedLines } from './candidate.ts'
 import type { Sources } from './load.ts'
+import { readCandidate } from './read-candidate.ts'
 import { type FileStates, sameStates, statesOf, yamlPathsIn } from './read-files.ts'
 
 /** Files are looked at this often. Not `fs.watch`: it misses files that are mounted, swapped by symbolic link, or on a network. */
@@ -150,15 +150,15 @@ export class Keeper {
 
   async #reload(why: string): Promise<void> {
     const { events } = this.#options
-    const candidate = await readCandidate(this.#options)
+    const candidate = await readCandidate(this.#options, this.#policy)
     // The files to watch are those that are named now, also by a file that is refused.
     this.#seen = candidate.sources.states ?? new Map()
-    const { policy, sources } = candidate
+    const { policy, sources, changes } = candidate
     this.#isRefused = policy === null
     if (policy === null) return this.#refuse(candidate, why)
     const before = this.#policy
     await events.archive(policy, sources)
-    await events.record(this.#changeOf(before, policy, why))
+    await events.record(this.#changeOf(before, policy, why, changes))
     const { modeChange } = this.#words
     if (modeChange !== null && policy.mode !== before.mode)
       await events.record(modeChangeOf(modeChange, before, policy, why))
@@ -182,14 +182,14 @@ export class Keeper {
     })
   }
 
-  #changeOf(before: Policy, policy: Policy, why: string): SystemEvent {
+  #changeOf(before: Policy, policy: Policy, why: string, changes: readonly string[]): SystemEvent {
     const isSame = policy.revision === before.revision
     return {
       action: this.#words.reload,
       outcome: 'success',
       reason: isSame ? 'the rules mean the same as before' : this.#words.inForce,
       policy,
-      facts: { why, before: before.revision, changes: isSame ? [] : quotedLines(changesBetween(before, policy)) },
+      facts: { why, before: before.revision, changes },
     }
   }
 

@@ -71,6 +71,22 @@ export async function readSources(
   return { main, cases, files, catalogue: await readCatalogueFiles(catalogueDir), catalogueDir, states }
 }
 
+/** Whether a rule file and all that it names have at most so many characters; what has more is not read to its end. */
+export async function isAtMost(main: string, characters: number): Promise<boolean> {
+  const seen = new Set<string>()
+  const waiting = [main]
+  let left = characters
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    if (seen.has(path)) continue
+    seen.add(path)
+    const text = await readText(path, 'refuse')
+    left -= text?.length ?? 0
+    if (left < 0) return false
+    if (text !== null && !path.endsWith('.csv')) waiting.push(...referencedFiles(path, text))
+  }
+  return true
+}
+
 async function readCatalogueFiles(dir: string): Promise<ReadonlyMap<string, string>> {
   // No folder is one without files, and an unreadable file an empty one: neither is a catalogue, and both are told.
   const names = await yamlNamesIn(dir)

@@ -5,10 +5,11 @@
 import type { Audit } from '../audit/audit.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Policy } from '../rules/policy.ts'
-import { type Candidate, type CandidateOptions, readCandidate } from './candidate.ts'
+import type { Candidate, CandidateOptions } from './candidate.ts'
 import { revisionOf, StartError } from './first-policy.ts'
 import { Keeper, type KeeperWords } from './keeper.ts'
 import type { Log } from './operator-log.ts'
+import { readCandidate } from './read-candidate.ts'
 import type { ServerConfig } from './settings.ts'
 import { untilDone } from './until-done.ts'
 
