@@ -82,7 +82,7 @@ export async function writeSigned(
 export type Files = ReadonlyMap<string, Buffer>
 
 export function readFiles(dir: string): Files {
-  const names = readdirSync(dir).filter((name) => /^audit-.*\.jsonl(\.gz)?$/.test(name) || name === CHECKPOINTS)
+  const names = readdirSync(dir).filter((name) => /^(audit|tally)-.*\.jsonl(\.gz)?$/.test(name) || name === CHECKPOINTS)
   return new Map(names.sort().map((name) => [name, readFileSync(join(dir, name))]))
 }
 
