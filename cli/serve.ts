@@ -21,6 +21,7 @@ import { beginning, changing } from './in-force.ts'
 import { EXIT, type ExitCode, type Io } from './io.ts'
 import { Keeper } from './keeper.ts'
 import { labelMetrics } from './label-metrics.ts'
+import { boundMemory } from './memory.ts'
 import { openPlane, workerProblems, workersOf } from './open-plane.ts'
 import { createLog, type Log } from './operator-log.ts'
 import { judgeFor, samplesOf } from './own-pages.ts'
@@ -171,6 +172,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     const start = { action: 'start', outcome: 'success', reason: 'Landline has started', policy, facts } as const
     started = await untilDone('recording the start', () => audit.record(start), log)
     state = 'serving'
+    boundMemory()
     log.info({ listeners: at, admin: adminPort, rules: name, revision, mode }, `landline listens on ${at.join(', ')}`)
 
     const signal = await Promise.race([stopped, plane.failed])

@@ -36,15 +36,18 @@ export async function dialFirst(
     if (failure === null || failure.code === 'ERR_UNROUTABLE') failure = next
   }
   try {
-    for (const address of addresses.slice(0, MAX_ATTEMPTS)) {
+    const tried = addresses.slice(0, MAX_ATTEMPTS)
+    for (const [index, address] of tried.entries()) {
       if (!(await permit(address))) return null
       const left = deadline - performance.now()
       if (left <= 0) break
       running.add(new Attempt(address, port, left, observer))
-      const won = await firstOf(running, Math.min(ATTEMPT_DELAY_MS, left), failed)
+      // After the last one there is nothing to turn to, and each attempt ends by itself.
+      const patience = index === tried.length - 1 ? null : Math.min(ATTEMPT_DELAY_MS, left)
+      const won = await firstOf(running, patience, failed)
       if (won !== null) return won
     }
-    const won = await firstOf(running, Math.max(deadline - performance.now(), 0) + 1, failed)
+    const won = await firstOf(running, null, failed)
     if (won !== null) return won
     throw failure ?? new ProxyError('ERR_DIAL_TIMEOUT')
   } finally {
@@ -52,19 +55,23 @@ export async function dialFirst(
   }
 }
 
-/** The first attempt to connect within the time, or null; those that failed are dropped from `running` and told. */
+/** The first attempt to connect within the time (null: all of theirs), or null; those that failed are dropped from `running` and told. */
 async function firstOf(
   running: Set<Attempt>,
-  milliseconds: number,
+  milliseconds: number | null,
   failed: (failure: ProxyError) => void,
 ): Promise<Attempt | null> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(resolve, milliseconds, 'late')
-  })
+  const others: Promise<'late'>[] = []
+  if (milliseconds !== null)
+    others.push(
+      new Promise((resolve) => {
+        timer = setTimeout(resolve, milliseconds, 'late')
+      }),
+    )
   try {
     while (running.size > 0) {
-      const settled = await Promise.race([late, ...[...running].map((attempt) => attempt.settled)])
+      const settled = await Promise.race([...others, ...[...running].map((attempt) => attempt.settled)])
       if (settled === 'late') return null
       running.delete(settled)
       if (settled.failure === null) return settled

@@ -145,13 +145,13 @@ class Peek implements Consumer {
   }
 
   data(chunk: Buffer): number {
-    // Silence may last; what has begun may not.
-    if (this.#length === 0) this.#timer = setTimeout(() => this.#unfinished('ERR_HELLO_TIMEOUT'), this.#helloMs)
     const held = this.#append(chunk)
-    if (held.length < this.#needed) return chunk.length
-    const opening = readOpening(held)
-    if (typeof opening === 'number') this.#needed = opening
-    else if (opening === 'malformed') this.#end(() => this.#reject(new ProxyError('ERR_HELLO')))
+    const opening = held.length < this.#needed ? this.#needed : readOpening(held)
+    if (typeof opening === 'number') {
+      this.#needed = opening
+      // Silence may last; what has begun may not.
+      this.#timer ??= setTimeout(() => this.#unfinished('ERR_HELLO_TIMEOUT'), this.#helloMs)
+    } else if (opening === 'malformed') this.#end(() => this.#reject(new ProxyError('ERR_HELLO')))
     else this.#end(() => this.#resolve({ ...opening, held }))
     return chunk.length
   }

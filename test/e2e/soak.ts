@@ -37,8 +37,8 @@ export interface Soaked {
   /** With tunnels and requests, before and after the hostile ones. */
   readonly before: Usage
   readonly after: Usage
-  /** By least squares, while they came and went. */
-  readonly slopeBytesPerSecond: number
+  /** How both moved while they came and went, by least squares over the second half of that time; each a second. */
+  readonly slope: Usage
   /** null: it did not end by itself on SIGTERM. */
   readonly exitCode: number | null
 }
@@ -66,7 +66,12 @@ const desk = (number: number) => `127.1.0.${1 + (number % 16)}`
 /** Half of them in a segment, half in none. */
 const lair = (number: number) => `127.${2 + (number % 2)}.0.${1 + (number % 200)}`
 
-export async function soak(t: Pick<Test, 'teardown'>, scale: Scale): Promise<Soaked> {
+/** `watch` is told what the proxy holds, once a second while the hostile come and go. */
+export async function soak(
+  t: Pick<Test, 'teardown'>,
+  scale: Scale,
+  watch: (second: number, usage: Usage) => void = () => {},
+): Promise<Soaked> {
   const test = t as Test // nothing else of it is used below
   const landline = await start(test, { rules: RULES, config: LOOPBACK + LIMITS })
   const places = { port: landline.port, ...(await origins(test)) }
@@ -78,8 +83,8 @@ export async function soak(t: Pick<Test, 'teardown'>, scale: Scale): Promise<Soa
   await attack(scale.hostile / 10, scale.seconds / 10, places)
   await settled(landline, { ...ANY, descriptors: 2 * scale.tunnels + idle.descriptors })
   const before = usage(landline)
-  const samples: number[] = []
-  const sampler = setInterval(() => samples.push(usage(landline).residentBytes), 1000)
+  const samples: Usage[] = []
+  const sampler = setInterval(() => watch(samples.length, samples[samples.push(usage(landline)) - 1] ?? before), 1000)
   await attack(scale.hostile, scale.seconds, places)
   clearInterval(sampler)
   await settled(landline, before)
@@ -95,7 +100,10 @@ export async function soak(t: Pick<Test, 'teardown'>, scale: Scale): Promise<Soa
     lost: honest.lost,
     errors: errors.map((line) => JSON.stringify(line)),
     ...{ idle, before, after, end },
-    slopeBytesPerSecond: slopeOf(samples),
+    slope: {
+      residentBytes: slopeOf(samples, ({ residentBytes }) => residentBytes),
+      descriptors: slopeOf(samples, ({ descriptors }) => descriptors),
+    },
     exitCode,
   }
 }
@@ -235,11 +243,12 @@ function usage({ pid }: Running): Usage {
   return { residentBytes: kilobytes * 1024, descriptors: readdirSync(`/proc/${pid}/fd`).length }
 }
 
-function slopeOf(samples: readonly number[]): number {
-  const middle = (samples.length - 1) / 2
-  const mean = samples.reduce((sum, value) => sum + value, 0) / samples.length
+function slopeOf(samples: readonly Usage[], of: (usage: Usage) => number): number {
+  const values = samples.slice(samples.length >> 1).map(of)
+  const middle = (values.length - 1) / 2
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
   let [above, below] = [0, 0]
-  for (const [second, value] of samples.entries()) {
+  for (const [second, value] of values.entries()) {
     above += (second - middle) * (value - mean)
     below += (second - middle) ** 2
   }
