@@ -1,12 +1,14 @@
 # Landline as an image: `docker build -t landline .`, then `docker run -p 3128:3128 -p 3129:3129 -v landline:/data landline`.
+# For two kinds of machine, with a list of parts and how it was built:
+#   docker buildx build --platform linux/amd64,linux/arm64 --sbom=true --provenance=mode=max --tag REGISTRY/landline:VERSION --push .
 # Runs as a numeric user without privileges; the root file system may be read-only, /data is all that is written to.
 
-FROM node:24-bookworm-slim AS dependencies
+FROM node:24.21.0-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --omit=optional
 
-FROM node:24-bookworm-slim
+FROM node:24.21.0-bookworm-slim
 LABEL org.opencontainers.image.title="landline" \
       org.opencontainers.image.description="A forward proxy that keeps conferencing on the land line" \
       org.opencontainers.image.licenses="Apache-2.0"
