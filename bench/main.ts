@@ -28,6 +28,8 @@ peers:     ${Object.keys(PEERS).join(' ')} (those that are installed)
 Without a name: all scenarios, and bench/RESULTS.md and bench/results.svg are written, as they are with --results.
 `
 const USAGE_ERROR = 3
+/** As a shell says of what SIGINT ended. */
+const INTERRUPTED = 130
 
 process.exitCode = await main()
 
@@ -60,7 +62,15 @@ type Asked = Exclude<ReturnType<typeof parse>, string>
 async function compareAll({ scenarios, peers, rounds, seconds, json, profile, isForResults }: Asked): Promise<number> {
   const say = (line: string) => process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${line}` : `${line}\n`)
   const date = new Date().toISOString().slice(0, 10)
-  const report = await run({ scenarios, peers, rounds, seconds, say, date, profile })
+  let isInterrupted = false
+  process.once('SIGINT', () => {
+    isInterrupted = true
+  })
+  const report = await run({ scenarios, peers, rounds, seconds, say, date, profile }).catch((error: unknown) => {
+    if (isInterrupted) return null
+    throw error
+  })
+  if (report === null) return INTERRUPTED
   if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
   console.log(reportInWords(report))
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`)

@@ -2,7 +2,8 @@
  * A network of its own for a comparison, where the machine allows it: loopback alone, a name server of ours at the usual
  * port, nothing of the machine's own files changed, nothing reachable from outside. Needs root on Linux, `unshare` and `ip`.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -33,11 +34,13 @@ export async function runInOwnNetwork(): Promise<number | null> {
     const script = `ip link set lo up && mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf &&
       { sysctl -qw net.ipv4.ip_local_port_range="10000 65000" 2>/dev/null || true; } && shift 2 && exec "$@"`
     const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
-    const { status } = spawnSync('unshare', ['--net', '--mount', 'sh', '-c', script, 'sh', hosts, resolv, ...self], {
+    const inside = spawn('unshare', ['--net', '--mount', 'sh', '-c', script, 'sh', hosts, resolv, ...self], {
       stdio: 'inherit',
       env: { ...process.env, [INSIDE]: '1' },
     })
-    return status ?? 1
+    process.on('SIGINT', () => {}) // the one inside hears it too, and ends in order
+    const [code] = await once(inside, 'exit')
+    return code ?? 1
   } finally {
     await rm(dir, { recursive: true, force: true })
   }

@@ -44,6 +44,9 @@ export async function run(options: RunOptions): Promise<Report> {
   )
   for (const line of left) options.say(line)
   const field = await Field.open(places)
+  // Ends what is being waited for, too: the run rejects.
+  const interrupted = () => void field.close()
+  process.once('SIGINT', interrupted)
   try {
     const found = await measure(field, contenders, places, options)
     return {
@@ -61,6 +64,7 @@ export async function run(options: RunOptions): Promise<Report> {
       left: [...left, ...found.left],
     }
   } finally {
+    process.off('SIGINT', interrupted)
     await field.close()
   }
 }
