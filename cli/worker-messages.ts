@@ -75,8 +75,7 @@ export type FromWorker =
       readonly answer: Asked[Kind]['answer']
       readonly failure: WorkerFailure | null
     }
-  /** The JSON of `NumberedEvent[]`: a structured clone of so many small objects costs more on both sides. */
-  | { readonly kind: 'record'; readonly events: string }
+  | { readonly kind: 'record'; readonly events: readonly NumberedEvent[] }
   | { readonly kind: 'tallied'; readonly rows: readonly TallyRow[] }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string }
 

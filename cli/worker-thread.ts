@@ -6,7 +6,6 @@ import type {
   FromWorker,
   Kind,
   LogLevel,
-  NumberedEvent,
   Order,
   Recorded,
   ToWorker,
@@ -96,8 +95,7 @@ export class WorkerThread {
         return
       }
       case 'record':
-        // A worker.ts of this release wrote it.
-        for (const [number, event] of JSON.parse(message.events) as readonly NumberedEvent[])
+        for (const [number, event] of message.events)
           this.#duties.recorder.record(event).then(
             (reference) => this.#recorded({ number, reference, failure: '' }),
             (error: unknown) => this.#recorded({ number, reference: null, failure: String(error) }),

@@ -4,7 +4,8 @@ import type { ExchangeEnd } from '../rules/events.ts'
 import { MEDIA, type Medium, type Mode, VERDICT_ACTIONS } from '../rules/model.ts'
 import type { Counter } from './counting.ts'
 import type { Instruments } from './instruments.ts'
-import { type Labels, labelValue, Rows } from './series.ts'
+import { BREAKGLASS, BUILT_IN_RULES, LABELS, NONE, UNKNOWN } from './labels.ts'
+import { type Labels, Rows } from './series.ts'
 
 /** What of a policy the metrics must know, to have its series ready. */
 export interface PolicyLabels {
@@ -25,11 +26,7 @@ export interface Decisions {
   count(end: ExchangeEnd): void
 }
 
-/** Beyond the rules of the file: what else decides. Traffic that nothing decided on matches no rule. */
-const BUILT_IN_RULES = ['otherwise', 'ip_literals', 'unknown_clients']
-const NONE = 'none'
-const BREAKGLASS = 'breakglass'
-const ACTIONS = VERDICT_ACTIONS.map(labelValue)
+const ACTIONS = LABELS.action
 /** An exemplar is refused beyond 128 characters; a reference is a UUID. */
 const MAX_REFERENCE_LENGTH = 64
 
@@ -45,7 +42,7 @@ export function createDecisions(instruments: Instruments): Decisions {
       services.keep([NONE, ...policy.services], (service) =>
         ACTIONS.flatMap((action) => MEDIA.map((medium) => ({ action, medium, service }))),
       )
-      segments.keep(['unknown', ...media.keys()], (segment) =>
+      segments.keep([UNKNOWN, ...media.keys()], (segment) =>
         ACTIONS.map((action) => ({ segment, medium: media.get(segment) ?? 'unknown', action })),
       )
       rules.keep([...BUILT_IN_RULES, ...policy.rules], (rule) => ACTIONS.map((action) => ({ rule, action })))

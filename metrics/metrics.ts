@@ -4,14 +4,15 @@
  */
 import { type OpenMetricsContentType, Registry } from 'prom-client'
 import { namedQuality } from '../pages/accept.ts'
-import { type Observer, SYSTEM_ACTIONS, TRAFFIC_ACTIONS } from '../rules/events.ts'
+import type { Observer } from '../rules/events.ts'
 import { createDecisions, type PolicyLabels } from './decisions.ts'
 import { exposition, type Family, OPENMETRICS_TYPE, TEXT_TYPE } from './exposition.ts'
 import { createInstruments } from './instruments.ts'
+import { RECORD_ACTIONS, TALLIED_AS } from './labels.ts'
 import { mergeFamilies } from './merge.ts'
 import { createObserver } from './observer.ts'
 import { addProcessMetrics } from './process.ts'
-import { bindEach, MOST_VALUES, OTHER, observe } from './series.ts'
+import { bindEach, MOST_VALUES, observe } from './series.ts'
 import { ShadowCounts, type ShadowLabels } from './shadow.ts'
 
 export type { PolicyLabels }
@@ -63,11 +64,6 @@ export interface Metrics extends Observer {
   families(): Promise<readonly Family[]>
 }
 
-/** Beside the actions of events, what the log writes of its own accord. */
-const LOG_ACTIONS = ['repeat', 'checkpoint', 'key-changed']
-
-const TALLIED_AS = ['row', 'overflow', 'lost'] as const
-
 export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry<OpenMetricsContentType>()
   registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE) // the only ones that may have exemplars
@@ -76,8 +72,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   instruments.tunnelsLimit.set(options.tunnelsLimit)
   if (options.processMetrics ?? true) addProcessMetrics(registry)
 
-  const recordActions = [...TRAFFIC_ACTIONS, ...SYSTEM_ACTIONS, ...LOG_ACTIONS, OTHER]
-  const records = bindEach(recordActions, (action) => instruments.auditRecords.labels(action))
+  const records = bindEach(RECORD_ACTIONS, (action) => instruments.auditRecords.labels(action))
   const tallied = bindEach(TALLIED_AS, (as) => instruments.tallied.labels(as))
   for (const target of options.shipTargets ?? []) {
     instruments.shipped.labels(target)

@@ -10,12 +10,9 @@ import {
 } from '../rules/events.ts'
 import type { Decisions } from './decisions.ts'
 import type { Instruments } from './instruments.ts'
+import { DIAL_RESULTS, DIRECTIONS, LOOKUP_RESULTS } from './labels.ts'
 import { bindEach, OTHER, observe } from './series.ts'
 import type { ShadowCounts } from './shadow.ts'
-
-const DIAL_RESULTS = ['ok', 'refused', 'timeout', 'error'] as const
-const LOOKUP_RESULTS = ['ok', 'not_found', 'timeout', 'error'] as const
-const DIRECTIONS = ['sent', 'received'] as const
 
 export function createObserver(instruments: Instruments, decisions: Decisions, shadow: ShadowCounts): Observer {
   const requests = bindEach(EXCHANGE_KINDS, (kind) =>

@@ -5,6 +5,7 @@
 import { type ExchangeEnd, SHADOW_RESULTS } from '../rules/events.ts'
 import type { PolicyLabels } from './decisions.ts'
 import type { Instruments } from './instruments.ts'
+import { NONE, UNKNOWN } from './labels.ts'
 import { bindEach, labelValue, MOST_VALUES, OTHER } from './series.ts'
 
 /** What comes after so many counts as `other`, by the actions alone. */
@@ -35,8 +36,8 @@ export class ShadowCounts {
 
   /** From now on there are these ids. Another shadow begins at nothing: its differences are others. */
   keep({ segments, services }: PolicyLabels, shadow: ShadowLabels | null): void {
-    this.#segments = new Set(['unknown', OTHER, ...segments.slice(0, MOST_VALUES).map(({ id }) => id)])
-    this.#services = new Set(['none', OTHER, ...services, ...(shadow?.services ?? [])].slice(0, MOST_VALUES + 2))
+    this.#segments = new Set([UNKNOWN, OTHER, ...segments.slice(0, MOST_VALUES).map(({ id }) => id)])
+    this.#services = new Set([NONE, OTHER, ...services, ...(shadow?.services ?? [])].slice(0, MOST_VALUES + 2))
     const isAnother = (shadow?.revision ?? null) !== this.#revision
     this.#revision = shadow?.revision ?? null
     for (const [key, { labels, remove }] of this.#series) {

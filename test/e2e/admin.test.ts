@@ -61,7 +61,7 @@ t.test('each metric is there from the start, with its labels, and counts from 0'
   const all = await readSeries(adminPort)
   const ours = [...all].filter(([series]) => series.startsWith('landline_') && !/_(?:sum|bucket)(?:\{|$)/.test(series))
   const shapes = new Map(ours.map(([series]) => [shapeOf(series).name, shapeOf(series).labels]))
-  // There are more, beside those that were promised; docs/operation.md lists them all.
+  // There are more, beside those that were promised; docs/metrics.md lists them all.
   for (const [name, labels] of CONTRACT) t.strictSame(shapes.get(`landline_${name}`), labels, name)
   const counting = ours.filter(
     ([series]) => /(?:_total|_count)(?:\{|$)/.test(series) && !/audit_(?:records|sync)/.test(series),
