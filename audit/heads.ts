@@ -59,6 +59,9 @@ export class Heads {
   readonly #notInFolder = new Map<string, OutsideCheckpoint>()
   /** Named by the folder's file, and by records of the log. */
   readonly #fileKeys: VerifierKey[] = []
+  /** The last one, until it has signed; and those that were followed by another before they had. */
+  #unused: { readonly key: VerifierKey; readonly place: Place } | null = null
+  readonly #idle: { readonly key: VerifierKey; readonly place: Place }[] = []
   readonly #toldKeys = new Set<string>()
   /** Told by records, and not yet under a checkpoint of the old key. */
   #handovers: { readonly before: string; readonly key: string }[] = []
@@ -192,6 +195,7 @@ export class Heads {
       problems.add('replaced-checkpoint', { file, line }, checkpoint.size, what)
     }
     await this.#tellUnmet()
+    this.#tellIdle()
     this.#tellPurged()
     if (this.#foreign === null) return
     const { checkpoint, place } = this.#foreign
@@ -297,6 +301,7 @@ export class Heads {
         const what = `the checkpoint of ${entry.checkpoint.size} records stands after one of ${this.#lastSize}`
         problems.add('replaced-checkpoint', place, entry.checkpoint.size, what)
       } else {
+        this.#unused = null
         this.#lastSize = entry.checkpoint.size
         this.#notInFolder.delete(nameOf(entry.checkpoint))
         this.#next = this.#accept(entry.checkpoint, place, false)
@@ -307,7 +312,20 @@ export class Heads {
   #meetKey(key: VerifierKey, place: Place): void {
     if (this.#fileKeys.at(-1)?.text === key.text)
       this.#options.problems.add('replaced-checkpoint', place, null, 'the same key is named twice in a row')
+    if (this.#unused !== null) this.#idle.push(this.#unused)
+    this.#unused = { key, place }
     this.#fileKeys.push(key)
+  }
+
+  /** A key may be replaced before it has signed anything; then a record tells of it, and it is named once. */
+  #tellIdle(): void {
+    for (const { key, place } of this.#idle) {
+      const times = this.#fileKeys.filter(({ text }) => text === key.text).length
+      const isTold = this.#toldKeys.size === 0 || this.#toldKeys.has(key.text)
+      if (isTold && times === 1) continue
+      const what = `the key ${key.name}+${key.id} is named and signs nothing there`
+      this.#options.problems.add('replaced-checkpoint', place, null, what)
+    }
   }
 
   /** null, and a problem, where the signature is not good. */

@@ -14,6 +14,8 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
 export interface ReferenceSource {
   /** The next id; `at` is the clock's reading in milliseconds since 1970. */
   next(at: number): string
+  /** What `referenceTime` says of the last one. */
+  readonly time: number
 }
 
 /** Milliseconds since 1970 that a UUIDv7 carries. */
@@ -52,7 +54,12 @@ export function createReferences(after: string | null = null): ReferenceSource {
     used += BYTES_PER_ID
     return id
   }
-  return { next }
+  return {
+    next,
+    get time() {
+      return Math.floor(time)
+    },
+  }
 }
 
 function timeHex(time: number): string {

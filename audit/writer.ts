@@ -11,7 +11,7 @@ import type { Sealer } from './sealer.ts'
 import type { Tail } from './tail.ts'
 import { mergeTrouble, recoveryEvent, type Trouble } from './trouble.ts'
 import { Turns, type Work } from './turns.ts'
-import { type ReferenceSource, referenceTime } from './uuid.ts'
+import type { ReferenceSource } from './uuid.ts'
 import type { Written } from './written.ts'
 
 /** Characters of one batch: bounds its memory and how long a record waits behind others. */
@@ -184,10 +184,12 @@ export class Writer {
   }
 
   #stamp(event: RecordedEvent, resolve: Pending['resolve'], reject: Pending['reject'], kept: boolean): Pending {
-    const at = this.#options.now()
-    const id = this.#options.references.next(at)
-    const { head, tail } = this.#options.encoder.encode(event, id, at)
-    return { event, id, time: referenceTime(id), head, tail, kept, answered: false, resolve, reject }
+    const { references, encoder, now } = this.#options
+    const at = now()
+    const id = references.next(at)
+    const { time } = references
+    const { head, tail } = encoder.encode(event, id, at)
+    return { event, id, time, head, tail, kept, answered: false, resolve, reject }
   }
 
   #start(): void {

@@ -75,7 +75,8 @@ export type FromWorker =
       readonly answer: Asked[Kind]['answer']
       readonly failure: WorkerFailure | null
     }
-  | { readonly kind: 'record'; readonly events: readonly NumberedEvent[] }
+  /** The JSON of `NumberedEvent[]`: a structured clone of so many small objects costs more on both sides. */
+  | { readonly kind: 'record'; readonly events: string }
   | { readonly kind: 'tallied'; readonly rows: readonly TallyRow[] }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly fields: object; readonly message: string }
 

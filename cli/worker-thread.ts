@@ -6,6 +6,7 @@ import type {
   FromWorker,
   Kind,
   LogLevel,
+  NumberedEvent,
   Order,
   Recorded,
   ToWorker,
@@ -95,7 +96,8 @@ export class WorkerThread {
         return
       }
       case 'record':
-        for (const [number, event] of message.events)
+        // A worker.ts of this release wrote it.
+        for (const [number, event] of JSON.parse(message.events) as readonly NumberedEvent[])
           this.#duties.recorder.record(event).then(
             (reference) => this.#recorded({ number, reference, failure: '' }),
             (error: unknown) => this.#recorded({ number, reference: null, failure: String(error) }),

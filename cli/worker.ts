@@ -35,7 +35,7 @@ const { options, rules, shared } = workerData as WorkerStart // as worker-thread
 let inForce = unpack(rules, null)
 const metrics = createTrafficMetrics()
 labelMetrics(inForce, metrics)
-const recorder = new WorkerRecorder((events) => send({ kind: 'record', events }))
+const recorder = new WorkerRecorder((events) => send({ kind: 'record', events: JSON.stringify(events) }))
 const exchanges = createReferences()
 const tallies = new TallyBook()
 const tallying = setInterval(handOver, TALLY_MS)

@@ -94,5 +94,6 @@ export function versionOf(program: string, flag: string): string | null {
 export function machineInWords(): string {
   const all = cpus()
   const memory = Math.round(totalmem() / 2 ** 30)
-  return `${all.length} × ${all[0]?.model.trim() || 'processor'}, ${memory} GiB, Linux ${release()}`
+  const [kernel] = /^[\d.]+\d/.exec(release()) ?? ['']
+  return `${all.length} × ${all[0]?.model.trim() || 'processor'}, ${memory} GiB, Linux ${kernel}`
 }

@@ -41,6 +41,8 @@ export interface Finding {
 export interface Report {
   readonly date: string
   readonly machine: string
+  /** Of the last minute before the run: far above 0, something else was going on. */
+  readonly loadAverage: number
   readonly places: string
   /** Names by our own name server, or addresses. */
   readonly hosts: string

@@ -31,14 +31,14 @@ const FAIR = `## What was fair
 
 /** `chart` is the name of the picture beside it. */
 export function resultsPage(report: Report, chart: string): string {
-  const { date, machine, places, hosts, rounds, seconds, contenders, lines, findings, left } = report
+  const { date, machine, loadAverage, places, hosts, rounds, seconds, contenders, lines, findings, left } = report
   const who = contenders.map(({ name, version, set }) => `- **${name}** ${version}: ${set}.`)
   const remarks = findings.flatMap(({ measure, remark }) => (remark === null ? [] : [`- ${measure}: ${remark}.`]))
   return `# Benchmark results
 
 Written by \`npm run bench\` on ${date}; run it yourself, figures of another machine are not comparable, ratios nearly so.
 
-Machine: ${machine}; ${places}. Hosts: ${hosts}. ${rounds} rounds of ${seconds} s each.
+Machine: ${machine}; ${places}. Its load average before the run was ${loadAverage.toFixed(1)}${loadAverage < 1 ? '' : ': it was busy with other work, so look at the ratios and how far they spread, not at the figures'}. Hosts: ${hosts}. ${rounds} rounds of ${seconds} s each.
 
 ![Work for each second of the proxy’s processor time](${chart})
 
@@ -48,7 +48,7 @@ Ratios are Landline's figure over the other one's; \`rounds\` gives the least an
 
 ${findingsTable(findings)}
 
-${[...remarks, ...left.map((line) => `- ${line}`)].join('\n')}
+${[...new Set(remarks), ...left.map((line) => `- ${line}`)].join('\n')}
 
 ${FAIR}
 ## Who took part

@@ -1,4 +1,5 @@
 /** One whole run: who takes part, which scenarios, and the report. */
+import { loadavg } from 'node:os'
 import { compare, findingsOf, type Pace, type Running } from './compare.ts'
 import type { Contender } from './contender.ts'
 import { Field } from './field.ts'
@@ -35,6 +36,7 @@ export interface RunOptions extends Pace {
 
 export async function run(options: RunOptions): Promise<Report> {
   const places = placesOf()
+  const [loadAverage = 0] = loadavg()
   const all = options.peers.flatMap((name) => PEERS[name]?.() ?? [])
   const contenders = [landline({ profile: options.profile }), ...all.filter(({ version }) => version !== null)]
   const left = all.flatMap(({ name, version, remedy }) =>
@@ -50,6 +52,7 @@ export async function run(options: RunOptions): Promise<Report> {
     return {
       date: options.date,
       machine: machineInWords(),
+      loadAverage,
       places: placesInWords(places),
       hosts: hasOwnNetwork()
         ? 'names, resolved by a name server of the benchmark'

@@ -44,7 +44,7 @@ export function lineTable({ unit, measured }: Line): string {
 export function reportInWords({ lines, findings, left }: Report): string {
   const tables = lines.map((line) => `${line.title}\n${lineTable(line)}`)
   const remarks = findings.flatMap(({ measure, remark }) => (remark === null ? [] : [`${measure}: ${remark}`]))
-  return [...tables, findingsTable(findings), [...remarks, ...left].join('\n')]
+  return [...tables, findingsTable(findings), [...new Set(remarks), ...left].join('\n')]
     .filter((part) => part !== '')
     .join('\n\n')
 }

@@ -247,7 +247,11 @@ t.test('nothing of an event gets into a record that the contract does not name',
 t.test('references are UUIDv7, carry their time, and only ever grow', async (t) => {
   const clock = [AT, AT, AT + 1, AT - 60_000, ...Array.from({ length: 20_000 }, () => AT + 2), AT + 500]
   const references = createReferences()
-  const ids = clock.map((at) => references.next(at))
+  const ids = clock.map((at) => {
+    const id = references.next(at)
+    if (references.time !== referenceTime(id)) t.fail(`${id}: the time of the last one`)
+    return id
+  })
   for (const id of ids)
     if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id)) t.fail(id)
   t.same(ids.toSorted(), ids, 'in order, 20,000 of them in one millisecond')

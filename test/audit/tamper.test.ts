@@ -218,6 +218,11 @@ const TAMPERINGS: Readonly<Record<string, Tampering>> = {
       const a = pick(entries.length - 1)
       return entries.with(a, entries[a + 1] ?? '').with(a + 1, entries[a] ?? '')
     }),
+  'a key that signs nothing': (files, pick, foreign) =>
+    withEntries(files, (entries) => {
+      const keys = entries.filter((entry) => entry.startsWith('key '))
+      return entries.toSpliced(entries.indexOf(one(keys, pick)), 0, keyEntry(foreign.verifier))
+    }),
   'a foreign checkpoint': (files, pick, foreign) =>
     withEntries(files, (entries) => {
       const forged = checkpointEntry(signCheckpoint('landline-1', 1 + pick(100), Buffer.alloc(32, 7), foreign))

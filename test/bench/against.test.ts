@@ -140,7 +140,8 @@ t.test('a short run measures all that it is asked to', async (t) => {
   for (const { measured } of report.lines)
     for (const { contender, perCpuSecond, failures } of measured) {
       t.equal(failures, 0, contender)
-      t.ok(perCpuSecond.least > 0 && perCpuSecond.rounds === 2, `${contender} was asked in both rounds`)
+      t.equal(perCpuSecond.rounds, 2, `${contender} was asked in both rounds`)
+      t.ok(perCpuSecond.most > 0, 'and answered')
     }
   t.match(report.findings, [{ scenario: 'get100', against: 'http-proxy', value: { rounds: 2 } }])
   t.match(resultsPage(report, 'x.svg'), /\n\| GET, 100 bytes \| http-proxy \| /)
