@@ -47,7 +47,8 @@ export function loadPrivateKey(path: string, name: string): SigningKey {
 function makeKey(path: string): boolean {
   const { privateKey } = generateKeyPairSync('ed25519')
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: KEY_FOLDER_MODE })
+    // By its whole path: Node.js tries for ever to make a relative one where the working directory is gone.
+    mkdirSync(dirname(resolve(path)), { recursive: true, mode: KEY_FOLDER_MODE })
     writeFileSync(path, privateKey.export({ type: 'pkcs8', format: 'pem' }), {
       mode: KEY_MODE,
       flag: 'wx',

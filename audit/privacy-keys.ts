@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import * as z from 'zod'
 import { AuditError, errorName } from './error.ts'
 import { isInside, KEY_FOLDER_MODE, KEY_MODE } from './keys.ts'
@@ -137,7 +137,7 @@ function readKeyFile(path: string): KeyFile | null {
 
 /** Whole or not at all, also after a power cut. */
 function writeKeyFile(path: string, file: KeyFile): void {
-  const folder = dirname(path)
+  const folder = dirname(resolve(path)) // for ever tried where it is relative and the working directory is gone
   const aside = `${path}.tmp`
   try {
     mkdirSync(folder, { recursive: true, mode: KEY_FOLDER_MODE })
