@@ -33,14 +33,17 @@ export class BodyRelay implements Consumer {
   #options: BodyOptions
   #head: string
   #left: number
+  /** Called once and then let go of: a relay that has ended must not hold on to the exchange that it was of. */
+  #ended: ((error: Error | null) => void) | null
   #decoder: ChunkedDecoder | null
 
   constructor(from: Wire, to: Wire, options: BodyOptions) {
     this.#from = from
     this.#to = to
-    this.#options = options
-    const { framing, head = '' } = options
+    const { framing, chunked, incomplete, malformed, head = '', ended = null } = options
+    this.#options = { framing, chunked, incomplete, malformed }
     this.#head = head
+    this.#ended = ended
     this.#left = framing.kind === 'length' ? framing.length : 0
     this.#decoder = framing.kind === 'chunked' ? new ChunkedDecoder() : null
   }
@@ -75,8 +78,7 @@ export class BodyRelay implements Consumer {
   /** Stop taking: `ended` is told why, unless the body had ended. */
   cancel(error: Error): void {
     if (this.#over) return
-    this.#letGo()
-    this.#options.ended?.(error)
+    this.#letGo(error)
   }
 
   #plain(chunk: Buffer): number {
@@ -120,14 +122,16 @@ export class BodyRelay implements Consumer {
     if (this.#over) return
     if (this.#options.framing.kind === 'close' && this.#options.chunked) this.#to.write(lastChunk([]))
     this.complete = true
-    this.#letGo()
-    this.#options.ended?.(null)
+    this.#letGo(null)
   }
 
-  #letGo(): void {
+  #letGo(error: Error | null): void {
+    const ended = this.#ended
+    this.#ended = null
     this.#over = true
     this.#to.onDrain = null
     this.#from.release()
     this.#from.resume()
+    ended?.(error)
   }
 }
