@@ -86,6 +86,11 @@ export const AUDIT_COMMANDS = {
       json: JSON_FLAG,
     },
   },
+  'audit consistency': {
+    help: "prove that one checkpoint's log is the beginning of another's, or check such a proof",
+    positionals: ['DIR|PROOF', '[OLDER]', '[NEWER]'],
+    flags: { key: KEYS, json: JSON_FLAG },
+  },
   'audit rules': {
     help: 'the rules that were in force at a time, word for word',
     positionals: ['DIR'],

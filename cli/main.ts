@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { AdminError } from './admin-client.ts'
 import { adminHash } from './admin-hash.ts'
 import { adminStatus } from './admin-status.ts'
+import { auditConsistency } from './audit-consistency.ts'
 import { auditExport } from './audit-export.ts'
 import { auditForget } from './audit-forget.ts'
 import { auditKeygen } from './audit-keygen.ts'
@@ -95,6 +96,10 @@ async function run(line: CommandLine): Promise<ExitCode> {
     case 'audit show': {
       const { key = [], json = false } = line.flags
       return auditShow({ dir: first, reference: second, keys: key, json }, io)
+    }
+    case 'audit consistency': {
+      const { key = [], json = false } = line.flags
+      return auditConsistency({ positionals, keys: key, json }, io)
     }
     case 'audit export':
       return auditExport({ dir: first, ...line.flags }, await recordingFor(first, line.flags, process.env, io), io)

@@ -3,6 +3,7 @@ import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { CHECKPOINTS } from '../../audit/checkpoint-file.ts'
+import { auditConsistency } from '../../cli/audit-consistency.ts'
 import { auditKeygen } from '../../cli/audit-keygen.ts'
 import { auditQuery } from '../../cli/audit-query.ts'
 import { auditShow } from '../../cli/audit-show.ts'
@@ -274,4 +275,62 @@ t.test('subcommands on the command line', async (t) => {
     const told = parse(line)
     t.strictSame('usage' in told && [told.exitCode, told.usage.split('\n')[0]], [exitCode, first], line)
   }
+})
+
+t.test('a consistency proof is made from the log, and checked without it', async (t) => {
+  const root = t.testdir({ log: {} })
+  const dir = join(root, 'log')
+  const key = newKey()
+  const { audit } = await openSigned(dir, key, {}, { records: 5 })
+  for (let number = 1; number <= 23; number++) await audit.record(denial(number))
+  await audit.close()
+  const heads = await checkpointsOf(dir)
+  const [older, newer] = [heads[0], heads.at(-1)]
+  if (older === undefined || newer === undefined) return t.fail('no checkpoints')
+  const file = (name: string, text: string) => {
+    const path = join(root, name)
+    writeFileSync(path, text)
+    return path
+  }
+  const from = file('older.txt', older.text)
+  const to = file('newer.txt', newer.text)
+  const vkey = key.verifier.text
+  const ask = (positionals: readonly string[], keys: readonly string[] = [], json = false) =>
+    run((io) => auditConsistency({ positionals, keys, json }, io))
+
+  const made = await ask([dir, from, to], [vkey])
+  t.equal(made.code, 0, made.errors)
+  const proof = file('proof.txt', made.out)
+  t.match(await ask([proof], [vkey]), {
+    code: 0,
+    out: `The ${older.size} records of the older checkpoint are the first of the ${newer.size} of the newer one.\n`,
+  })
+  t.match((await ask([proof])).out, 'No key was given')
+  t.match(JSON.parse((await ask([dir, from, to], [], true)).out), {
+    consistent: true,
+    older: { size: older.size },
+    newer: { origin: 'landline-1', size: newer.size },
+    faults: [],
+    proof: /^landline-consistency-proof v1\n/,
+  })
+
+  const lines = made.out.trimEnd().split('\n')
+  const tampered: readonly (readonly [name: string, text: string, error: RegExp])[] = [
+    ['a hash', made.out.replace(lines[1] ?? '', Buffer.alloc(32).toString('base64')), /is not the beginning/],
+    ['a hash less', lines.toSpliced(1, 1).join('\n'), /is not the beginning/],
+    [
+      'a root',
+      made.out.replace(newer.root.toString('base64'), Buffer.alloc(32, 1).toString('base64')),
+      /is not the beginning[\s\S]*newer checkpoint is not signed/,
+    ],
+    ['a size', made.out.replace(`\n${newer.size}\n`, `\n${newer.size + 1}\n`), /newer checkpoint is not signed/],
+  ]
+  for (const [name, text, error] of tampered) {
+    const checked = await ask([file('bad.txt', text)], [vkey])
+    t.equal(checked.code, 1, name)
+    t.match(checked.errors, error, name)
+  }
+  t.match(await ask([dir, to, from]), { code: 2, errors: /not to be proven from what is here/ })
+  t.match(await ask([proof], [newKey().verifier.text]), { code: 1, errors: /not signed by a key that was given/ })
+  for (const positionals of [[dir, from], ['/nowhere'], [to]]) await t.rejects(ask(positionals), UsageError)
 })
