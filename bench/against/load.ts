@@ -1,9 +1,13 @@
 /** The load program, a process of its own: does one job at a time, as it is told by messages, and answers each with what it did. */
+import { setTimeout as wait } from 'node:timers/promises'
 import { Cycles, Held, Requests, Streams } from './clients.ts'
 import type { Stoppable, To } from './connected.ts'
 import type { Done, Job, Load } from './job.ts'
 import { CLIENTS } from './plan.ts'
 import { quantile } from './statistics.ts'
+
+/** A round without an answer says nothing: on a machine that stands still it lasts until there is one, or so long. */
+const PATIENCE_MS = 20_000
 
 const held: Stoppable[] = []
 /** Different in each job, so that none finds the clients of the one before. */
@@ -23,7 +27,9 @@ async function work({ load, port, web, stream, seconds }: Job): Promise<Done> {
     await opened.open
   } else {
     const clients = clientsOf(load, to, tally)
-    await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+    const patience = performance.now() + PATIENCE_MS
+    do await wait(seconds * 1000)
+    while (tally.count === 0 && performance.now() < patience)
     const done = tally.done()
     for (const client of clients) client.stop()
     return done
@@ -46,6 +52,10 @@ export class Tally {
   #failure: string | null = null
   #waits = new Float64Array(1 << 20)
   #waited = 0
+
+  get count(): number {
+    return this.#count
+  }
 
   add(count: number): void {
     this.#count += count
