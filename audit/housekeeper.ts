@@ -44,6 +44,7 @@ export interface HousekeeperOptions {
 
 /** Names of files that a record of a purge lists. */
 const MOST_NAMES = 32
+const OLDEST_UNREAD = 'the oldest record cannot be read'
 
 export class Housekeeper {
   readonly #options: HousekeeperOptions
@@ -55,24 +56,24 @@ export class Housekeeper {
   #base: Base | null = null
   /** What was refused to be purged is told once. */
   #refused = ''
+  #hasToldOldest = false
 
   constructor(options: HousekeeperOptions) {
     this.#options = options
     this.#pace = options.pace ?? createPace(this.#abort.signal)
   }
 
-  /** To be called often: once an hour there is something to do. */
+  /** To be called often: once an hour there is something to do, and in a new folder the first record is told as soon as it is there. */
   tick(): void {
+    if (this.#run !== null) return
     const waited = this.#options.now() - this.#last
-    if (this.#run === null && (waited >= HOUR_MS || waited < 0)) void this.tidy()
+    if (waited >= HOUR_MS || waited < 0) void this.tidy()
+    else if (!this.#hasToldOldest) void this.#alone(() => this.#step(OLDEST_UNREAD, () => this.#tellOldest()))
   }
 
   /** Does what is due now, and resolves when that is done or has failed; failures are logged. */
   tidy(): Promise<void> {
-    this.#run ??= this.#tidy().finally(() => {
-      this.#run = null
-    })
-    return this.#run
+    return this.#alone(() => this.#tidy())
   }
 
   /** Stops where it stands. */
@@ -81,13 +82,21 @@ export class Housekeeper {
     await this.#run
   }
 
+  /** One thing at a time: what is under way already is joined. */
+  #alone(work: () => Promise<void>): Promise<void> {
+    this.#run ??= work().finally(() => {
+      this.#run = null
+    })
+    return this.#run
+  }
+
   async #tidy(): Promise<void> {
     const { leap, now } = this.#options
     this.#last = now()
     await leap.look()
     await this.#step('old records cannot be purged', () => this.#purge())
     await this.#step('old segments cannot be compressed', () => this.#compress())
-    await this.#step('the oldest record cannot be read', () => this.#tellOldest())
+    await this.#step(OLDEST_UNREAD, () => this.#tellOldest())
   }
 
   async #step(failure: string, work: () => Promise<void>): Promise<void> {
@@ -209,7 +218,9 @@ export class Housekeeper {
     if (segment === undefined) return
     for await (const [line] of readSegment(segment)) {
       const stamp = line === undefined ? null : readStamp(line.bytes)
-      if (stamp !== null) this.#options.oldest(Date.parse(stamp.time))
+      if (stamp === null) return
+      this.#options.oldest(Date.parse(stamp.time))
+      this.#hasToldOldest = true
       return
     }
   }

@@ -50,6 +50,8 @@ export interface Counts {
   queued: number
   syncs: number
   freeBytes: number
+  /** -1: not told. */
+  oldest: number
   logged: string[]
 }
 
@@ -58,7 +60,7 @@ export async function openWith(
   dir: string,
   change: Partial<AuditOptions> = {},
 ): Promise<{ audit: Audit; counts: Counts }> {
-  const counts: Counts = { recorded: {}, writeErrors: 0, queued: -1, syncs: 0, freeBytes: -1, logged: [] }
+  const counts: Counts = { recorded: {}, writeErrors: 0, queued: -1, syncs: 0, freeBytes: -1, oldest: -1, logged: [] }
   const audit = await openAudit({
     dir,
     sync: 'fsync',
@@ -78,6 +80,9 @@ export async function openWith(
       synced: () => counts.syncs++,
       diskFree: (bytes) => {
         counts.freeBytes = bytes
+      },
+      oldestRecord: (at) => {
+        counts.oldest = at
       },
     },
     log: (level, message) => counts.logged.push(`${level} ${message}`),

@@ -75,6 +75,17 @@ async function recordsOf(dir: string): Promise<Plain[]> {
   return records
 }
 
+t.test('in a new folder the time of the oldest record is told as soon as there is one', async (t) => {
+  const { audit, counts, tick } = await openSigned(t.testdir(), newKey(), housekeeping(0))
+  tick()
+  await audit.tidy()
+  t.equal(counts.oldest, -1, 'there is none')
+  await audit.record(denial(1))
+  tick()
+  await audit.close()
+  t.equal(counts.oldest, NOON)
+})
+
 t.test('a closed segment is compressed when its day has been over for a day, and holds the same', async (t) => {
   const dir = t.testdir()
   const key = newKey()
