@@ -55,7 +55,7 @@ export const METRICS = {
   decisions: counter(
     'decisions_total',
     { action, medium, service },
-    'Decisions on conferencing, on bare addresses (service="none"), and refusals of the destination guard, the port list and unknown clients. In OpenMetrics a denial carries the reference of its record as an exemplar.',
+    'Decisions on conferencing, on bare addresses (service="none"), and refusals of the destination guard, the port list and unknown clients. Counted as the request ends, a tunnel as it closes, also where the destination failed. In OpenMetrics a denial carries the reference of its record as an exemplar.',
   ),
   segmentDecisions: counter('segment_decisions_total', { segment, medium, action }, 'The same decisions by segment.'),
   ruleMatches: counter(

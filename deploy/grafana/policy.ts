@@ -110,7 +110,7 @@ const stopping: Section = {
     lines({
       title: 'Decisions',
       description:
-        'Conferencing requests per second by what became of them; `refuse` are unknown clients, guarded destinations and ports. Traffic that is no conferencing is not judged, and not here.',
+        'Conferencing requests per second by what became of them; `refuse` are unknown clients, guarded destinations and ports. A tunnel counts as it closes. Traffic that is no conferencing is not judged, and not here.',
       unit: 'reqps',
       width: 12,
       stacked: true,
@@ -174,7 +174,7 @@ const past: Section = {
   panels: [
     lines({
       title: 'Would be blocked',
-      description: `Requests per second that are let through only because the file or their rule is in mode \`monitor\`, by service. What a trial would do once it is enforced.${command('--action would-block')}`,
+      description: `Requests per second that are let through only because the file or their rule is in mode \`monitor\`, by service. What a trial would do once it is enforced. A tunnel counts as it closes; its record is written as it opens.${command('--action would-block')}`,
       unit: 'reqps',
       width: 8,
       stacked: true,
@@ -189,7 +189,7 @@ const past: Section = {
     }),
     lines({
       title: 'Let through by exceptions and break-glass',
-      description: `Requests per second that an exception lifted over a rule; \`breakglass\` stands for all of them.${command('--action except')}`,
+      description: `Requests per second that an exception let through; \`breakglass\` stands for all of them. A tunnel counts as it closes; its record is written as it opens.${command('--action except')}`,
       unit: 'reqps',
       width: 8,
       stacked: true,
@@ -261,11 +261,11 @@ const past: Section = {
     rows({
       title: 'Where a shadow would decide otherwise',
       description:
-        'With `serve --shadow`: requests in the time shown on which the next rule file differs from the one in force. Empty where there is no shadow, or no difference.',
+        'With `serve --shadow`: requests on which the next rule file differs from the one in force, since either was loaded or the proxy started. Empty where there is no shadow, or no difference.',
       unit: 'short',
       width: 8,
       decimals: 0,
-      queries: [`${sum(['segment', 'service', 'action', 'shadow_action'], inRange('shadowDifferences'))} > 0`],
+      queries: [`${sum(['segment', 'service', 'action', 'shadow_action'], value('shadowDifferences'))} > 0`],
       columns: [
         { field: 'segment', title: 'Segment' },
         { field: 'service', title: 'Service' },
