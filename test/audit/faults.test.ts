@@ -145,7 +145,7 @@ t.test('block: beyond the bound records are refused at once', async (t) => {
 for (const onFailure of ['block', 'continue'] as const) {
   t.test(`${onFailure}: a disk that hangs holds nobody up for long`, async (t) => {
     const dir = t.testdir()
-    const { audit, disk, recovered, counts } = await open(dir, { onFailure, stallMs: 20 })
+    const { audit, disk, recovered, counts } = await open(dir, { onFailure, stallMs: 250 })
     const release = Promise.withResolvers<void>()
     disk.hold = release.promise
     const want = onFailure === 'block' ? 'ERR_AUDIT_STALLED' : 'answered'
@@ -166,7 +166,7 @@ for (const onFailure of ['block', 'continue'] as const) {
 
 t.test('closing does not wait for a disk that hangs, and leaves the folder to nobody else meanwhile', async (t) => {
   const dir = t.testdir()
-  const { audit, disk } = await open(dir, { stallMs: 20 })
+  const { audit, disk } = await open(dir, { stallMs: 250 })
   const release = Promise.withResolvers<void>()
   disk.hold = release.promise
   const waiting = audit.record(denial()).catch(codeOf)
