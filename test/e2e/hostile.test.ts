@@ -1,5 +1,6 @@
-/** A short soak: what hostile connections may not do to honest ones. `node bench/soak.ts` is the long one. */
+/** Short forms of what runs for long in bench/soak.ts and bench/series.ts: what hostile connections may not do. */
 import t from 'tap'
+import { seriesStorm } from './series-storm.ts'
 import { MARGIN, soak } from './soak.ts'
 
 t.setTimeout(120_000)
@@ -17,4 +18,14 @@ t.test('while hostile connections come and go, no honest request is lost and not
     `${idle.descriptors} descriptors at first, ${end.descriptors} at last`,
   )
   t.equal(soaked.exitCode, 0)
+})
+
+t.test('hosts, methods, addresses and reloads make no series', async (t) => {
+  const { counts, requests, decisions, suspects, reloads } = await seriesStorm(t, { clients: 40, seconds: 6 })
+  t.ok(
+    requests > 200 && decisions > 50 && suspects > 20,
+    `${requests} requests, ${decisions} decisions, ${suspects} claims`,
+  )
+  t.ok(reloads > 0, `${reloads} reloads`)
+  t.strictSame([...new Set(counts)], [counts[0]])
 })
