@@ -100,6 +100,9 @@ const SYSTEM: Readonly<Record<SystemAction | OwnEvent['action'], readonly [categ
   'key-changed': ['configuration', 'change'],
 }
 
+/** Every `event.action` that there is. */
+export const RECORDED_ACTIONS: readonly string[] = [...Object.keys(TRAFFIC), ...Object.keys(SYSTEM)]
+
 /** How a client stands in a record where its address must not. */
 export interface Cloaked {
   readonly pseudonym: string

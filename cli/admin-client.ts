@@ -119,6 +119,11 @@ function pinned(file: string): ConnectionOptions {
   }
 }
 
+function whyOf({ name, message }: Error): string {
+  if (name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`
+  return message.includes('wrong version number') ? 'it does not speak TLS (admin.tls)' : message
+}
+
 function ask(place: Place, authorization: string, method: AdminMethod, path: string, body?: object): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>()
   const { origin, tls } = place
@@ -134,7 +139,7 @@ function ask(place: Place, authorization: string, method: AdminMethod, path: str
   const isTls = origin.protocol === 'https:'
   const sent = isTls ? requestHttps({ ...options, ...host, ...tls }) : requestHttp({ ...options, ...host })
   const failed = (error: Error) => {
-    const why = error.name === 'TimeoutError' ? `no answer within ${TIMEOUT_MS / 1000} s` : error.message
+    const why = whyOf(error)
     reject(
       new AdminError(0, `${origin.origin}: ${why}; is the proxy running, and is this its admin port?`, {
         cause: error,

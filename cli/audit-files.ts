@@ -90,13 +90,19 @@ export function problemLines(problems: readonly Problem[], count: number): strin
     const place = file === null ? '' : `${file}:${line}: `
     return `${place}${kind}${sequence === null ? '' : ` (record ${sequence})`}: ${message}`
   })
-  return count > problems.length ? [...found, `… and ${count - problems.length} more problems`] : found
+  return count > problems.length ? [...found, `… and ${problemTotal(count - problems.length, 'more ')}`] : found
+}
+
+export function problemTotal(count: number, more = ''): string {
+  return `${count} ${more}${count === 1 ? 'problem' : 'problems'}`
 }
 
 /** What cannot be read at all is a mistake in the call. Throws UsageError. */
 export function unreadable(dir: string): (error: unknown) => never {
   return (error) => {
     if (error instanceof AuditError) throw new UsageError(error.message)
+    if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR')
+      throw new UsageError(`${dir} is a file; name the folder that holds it`)
     if (error instanceof Error && 'syscall' in error) throw new UsageError(`${dir}: ${error.message}`)
     throw error
   }

@@ -1,6 +1,7 @@
 /** The filter of `audit query` and `audit export`: which flags there are, and what they mean. */
 import { isPseudonym } from '../audit/pseudonym.ts'
 import type { Filter } from '../audit/query.ts'
+import { RECORDED_ACTIONS } from '../audit/record.ts'
 import { parseAddress } from '../rules/address.ts'
 import { parseInstant } from '../rules/instant.ts'
 import { MEDIA } from '../rules/model.ts'
@@ -25,9 +26,15 @@ export function filterOf(flags: FilterFlags, now: number): Filter {
     throw new UsageError(`--medium ${medium} is none of ${MEDIA.join(', ')}`)
   if (ref !== undefined && !/^[0-9a-f-]{1,36}$/i.test(ref))
     throw new UsageError(`--ref ${ref} is not the beginning of a reference: hexadecimal digits and hyphens`)
+  if (action !== undefined && !RECORDED_ACTIONS.includes(action))
+    throw new UsageError(`--action ${action} is none of ${RECORDED_ACTIONS.join(', ')}`)
+  const since = timeOf('since', flags.since, now)
+  const until = timeOf('until', flags.until, now)
+  if (since !== null && until !== null && since >= until)
+    throw new UsageError(`--until ${flags.until} is not after --since ${flags.since}; nothing lies between them`)
   return {
-    since: timeOf('since', flags.since, now),
-    until: timeOf('until', flags.until, now),
+    since,
+    until,
     segment: segment ?? null,
     medium: medium ?? null,
     service: service ?? null,
@@ -53,7 +60,7 @@ export function timeOf(flag: string, text: string | undefined, now: number): num
   const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
   if (count !== undefined) return now - Number(count) * (UNIT_MS[unit] ?? 0)
   const time = parseInstant(text)
-  if (typeof time === 'string') throw new UsageError(`--${flag}: ${time}`)
+  if (typeof time === 'string') throw new UsageError(`--${flag}: ${time}; or 90m, 24h, 7d ago`)
   return time
 }
 

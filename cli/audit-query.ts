@@ -10,8 +10,10 @@ import type { Flags } from './options.ts'
 export type AuditQueryFlags = Flags<'audit query'> & { readonly dir: string }
 
 /** Columns of the table: those that fit on a wide screen. */
-const TABLE = COLUMNS.slice(0, 10)
+const TABLE: typeof COLUMNS = [...COLUMNS.slice(0, 10), ['says', sayingOf]]
 const WIDTHS = [24, 12, 14, 8, 15, 12, 32, 5, 20]
+/** The longest fact that a line of the table quotes, in characters. */
+const LONGEST_FACT = 120
 
 /** Always 0, whatever was found. Throws UsageError. */
 export async function auditQuery(flags: AuditQueryFlags, io: Io): Promise<ExitCode> {
@@ -55,5 +57,20 @@ async function printRows(dir: string, filter: Filter, isCsv: boolean, io: Io): P
 }
 
 function tableLine(cells: readonly (string | number | null)[]): string {
-  return cells.map((cell, index) => String(cell ?? '-').padEnd(WIDTHS[index] ?? 0)).join(' ')
+  return cells
+    .map((cell, index) => String(cell ?? '-').padEnd(WIDTHS[index] ?? 0))
+    .join(' ')
+    .trimEnd()
+}
+
+/** What a record of the system says, who did it and why: it has no client, service or destination to show. */
+function sayingOf({ event, landline }: AuditRecord): string {
+  if (landline.segment !== undefined) return ''
+  const said = { reason: event.reason, ...landline.facts }
+  return Object.entries(said)
+    .flatMap(([name, value]) => {
+      const text = typeof value === 'object' ? '' : JSON.stringify(value)
+      return text === '' || text.length > LONGEST_FACT ? [] : [`${name}=${text}`]
+    })
+    .join(' ')
 }

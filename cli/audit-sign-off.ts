@@ -99,6 +99,8 @@ async function rangeOf(
   const parts = text.split('..')
   const [first = '', last = ''] = parts
   if (parts.length !== 2) throw new UsageError(`--range ${text}: write FROM..TO, two sequence numbers or two times`)
+  if (isCount(first) && isCount(last) && Number(first) > Number(last))
+    throw new UsageError(`--range ${text} ends before it begins; write FROM..TO`)
   const from = first === '' ? reviewed + 1 : await sequenceOf(first, dir)
   // Up to and without the first record of that time.
   const to = last === '' ? checkpoint.size : isCount(last) ? Number(last) : (await sequenceOf(last, dir)) - 1

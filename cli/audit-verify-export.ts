@@ -1,6 +1,6 @@
 /** `landline audit verify-export EXTRACT`: is an extract what was taken out of the log, and what does that judgement rest on? */
 import { type ExtractVerification, isExtract, verifyExtract } from '../audit/extract/verify.ts'
-import { keysOf, outsideCheckpoints, problemLines, unreadable } from './audit-files.ts'
+import { keysOf, outsideCheckpoints, problemLines, problemTotal, unreadable } from './audit-files.ts'
 import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
 
 export interface AuditVerifyExportFlags {
@@ -41,7 +41,7 @@ function jsonOf({ problemCount, basis, ...found }: ExtractVerification) {
 }
 
 function report({ result, records, problems, problemCount, manifest, basis }: ExtractVerification): string[] {
-  const head = [...problemLines(problems, problemCount), `${result}: ${records} records, ${problemCount} problems`]
+  const head = [...problemLines(problems, problemCount), `${result}: ${records} records, ${problemTotal(problemCount)}`]
   if (manifest === null) return head
   const { by, reason, created, checkpoint, filter } = manifest
   const conditions = Object.entries(filter).filter(([, value]) => value !== null)
@@ -56,7 +56,9 @@ function report({ result, records, problems, problemCount, manifest, basis }: Ex
     `  manifest signed by ${keyLine(basis.manifestKey, basis.manifestKeyGiven)}; ${recordLine(basis.reference)}`,
     `  compared: ${Object.keys(manifest.files).join(', ')}`,
     `  asked for: ${picked}`,
-    completeness(basis.leftOut, records, manifest.first_sequence, manifest.last_sequence),
+    result === 'tampered'
+      ? '  complete? Nothing follows from an extract that is not what was taken out'
+      : completeness(basis.leftOut, records, manifest.first_sequence, manifest.last_sequence),
   ]
 }
 

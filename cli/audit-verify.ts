@@ -1,6 +1,6 @@
 /** `landline audit verify DIR`: is the log what was signed, and what does that judgement rest on? */
 import { type Verification, verifyLog } from '../audit/verify.ts'
-import { keysOf, outsideCheckpoints, problemLines, withLog } from './audit-files.ts'
+import { keysOf, outsideCheckpoints, problemLines, problemTotal, withLog } from './audit-files.ts'
 import { EXIT, type ExitCode, type Io, printJson } from './io.ts'
 
 export interface AuditVerifyFlags {
@@ -67,7 +67,7 @@ function report(
     basis.purgedThrough > 0 ? [`  purged: records 1 to ${basis.purgedThrough}, by a record of the log`] : []
   return [
     ...problemLines(problems, problemCount),
-    `${result}: ${records} records, ${checkpoints} checkpoints, ${problemCount} problems`,
+    `${result}: ${records} records, ${checkpoints} checkpoints, ${problemTotal(problemCount)}`,
     `  signed by ${key}${basis.key === null ? '' : trustOf(basis)}`,
     outsideLine(basis.outsideSize, isKeyGiven, outside),
     `  unsigned: ${basis.unsignedTail} records at the end, after the ${basis.signedSize} under the newest checkpoint`,

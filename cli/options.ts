@@ -326,7 +326,8 @@ function overview(): string {
 
 ${columns(helpRows(Object.keys(COMMANDS).filter(isCommand)))}
 
-landline COMMAND --help tells what a command takes. Exit codes: 0 fine, 1 what was checked is wrong, 2 incomplete, 3 usage.`
+landline COMMAND --help tells what a command takes. Exit codes: 0 fine, 1 what was checked is wrong, 2 incomplete or over a
+threshold, 3 usage.`
 }
 
 function helpRows(names: readonly string[]): (readonly [string, string])[] {

@@ -153,7 +153,9 @@ t.test('query: each filter picks what it names, in each form', async (t) => {
     if (name !== 'no such' && name !== 'what stands elsewhere in the record') t.ok(want.length > 0, name)
   }
   const table = (await query({ action: 'log' })).out.split('\n')
-  t.match(table[0], /^time +action +segment +medium +source +service +destination +port +rule +reference/)
+  t.match(table[0], /^time +action +segment +medium +source +service +destination +port +rule +reference +says$/)
+  const system = (await query({ action: 'stop' })).out
+  t.match(system, / stop .* reason="[^"]+"/, 'who did what to the system, and why, is in the table too')
   t.match(table[1], /^2026-11-23T12:00:00\.\d{3}Z log +desks +wired +10\.10\.0\.1 +zoom +us7web\.zoom\.us /)
   const csv = (await query({ csv: true, ref: records[8].event.id.slice(0, 13) })).out
   t.match(csv, `"'=HYPERLINK(""x"")",443,`, 'no spreadsheet runs it')
@@ -162,7 +164,9 @@ t.test('query: each filter picks what it names, in each form', async (t) => {
   t.match((await query({ json: true })).errors, '1 lines are no records: see landline audit verify')
   for (const [flags, message] of [
     [{ medium: 'wifi' }, /--medium wifi is none of wired/],
-    [{ since: 'yesterday' }, /--since/],
+    [{ since: 'yesterday' }, /--since: "yesterday" is no time; .*; or 90m, 24h, 7d ago/],
+    [{ since: '1h', until: '2h' }, /--until 2h is not after --since 1h/],
+    [{ action: 'would_block' }, /--action would_block is none of block, would-block, /],
     [{ source: 'me' }, /--source me is no address/],
     [{ ref: 'xyz' }, /--ref xyz/],
   ] as const)
@@ -247,7 +251,7 @@ t.test('what cannot be judged is a mistake in the call', async (t) => {
   for (const [flags, message] of [
     [{ dir: join(dir, 'none') }, /no audit log there/],
     [{ dir: join(dir, 'empty') }, /no audit log there/],
-    [{ dir: join(dir, 'no.txt') }, /ENOTDIR/],
+    [{ dir: join(dir, 'no.txt') }, /no\.txt is a file; name the folder that holds it/],
     [{ keys: ['landline-1+00000000+AAAA'] }, /--key "landline-1\+00000000\+AAAA" is no public key/],
     [{ checkpoints: [join(dir, 'none')] }, /cannot be read/],
     [{ checkpoints: [join(dir, 'no.txt')] }, /is neither a checkpoint nor a key|no checkpoint in it/],

@@ -36,6 +36,10 @@ t.test('a reviewer signs off what is there, on record, over a restart, and verif
   await waitFor('a checkpoint over the denials', () => covered() >= sequence)
 
   t.match(await signOff('data/audit', '--range', '..', '--note', 'x'), { code: 3, errors: /name who asks with --user/ })
+  t.match(await signOff('--range', '5..2', '--note', 'x', ...asked(first.adminPort)), {
+    code: 3,
+    errors: /--range 5\.\.2 ends before it begins/,
+  })
   const petra = await signOff('--range', '..', '--note', 'x', ...asked(first.adminPort, 'petra'))
   t.match(petra, { code: 1, errors: /has not the role/ })
   const done = await signOff(
