@@ -92,6 +92,16 @@ t.test('HAProxy gives tunnels the time that Landline gives them', async (t) => {
   }
 })
 
+t.test('Loki has few streams, and no address of a client in what it indexes', async (t) => {
+  const alloy = read('alloy', 'config.alloy')
+  t.match(
+    alloy,
+    /stage\.label_keep \{\s+values = \["job", "instance", "decision"\]\s+\}\s+\}/,
+    'the last word on labels',
+  )
+  t.notMatch(alloy.replaceAll(/^\s*\/\/.*$/gm, ''), /source\.ip|"client/)
+})
+
 const programs = [
   { name: 'promtool', args: ['check', 'config', 'prometheus/prometheus.yaml'] },
   { name: 'amtool', args: ['check-config', 'alertmanager/alertmanager.yaml'] },
@@ -137,6 +147,21 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as { port: number } // it listens on TCP
   await new Promise((resolve) => server.close(resolve))
   return port
+}
+
+/** What Alloy reads from a record: name and path. */
+function alloyFields(): readonly (readonly [string, string])[] {
+  // The first of them is for records.
+  const [, block = ''] = /expressions = \{([^}]*)\}/.exec(read('alloy', 'config.alloy')) ?? []
+  const fields = [...block.matchAll(/(\w+)\s*= "(.+)",/g)].map(
+    ([, name = '', path = '']) => [name, path.replaceAll('\\"', '')] as const,
+  )
+  if (fields.length === 0) throw new Error('config.alloy reads nothing from a record')
+  return fields
+}
+
+function fieldOf(record: unknown, path: string): unknown {
+  return path.split('.').reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], record)
 }
 
 const haproxy = peer('HAProxy', 'haproxy')
@@ -190,6 +215,9 @@ t.test(
       clients.sort(),
       'each by its own address',
     )
+
+    const [record] = blocked.flat()
+    for (const [name, path] of alloyFields()) t.type(fieldOf(record, path), 'string', `Alloy finds ${name} at ${path}`)
 
     t.equal(await proxies[0].stop(), 0)
     await waitFor('all clients to be served by the other one', async () =>
