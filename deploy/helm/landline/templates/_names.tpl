@@ -26,7 +26,9 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $admin := dict "address" "0.0.0.0:3129" }}
 {{- if .Values.secrets.adminUsers }}{{ $_ := set $admin "users" "/etc/landline/admin-users/users.yaml" }}{{ end }}
 {{- if .Values.secrets.adminTls }}{{ $_ := set $admin "tls" (dict "cert" "/etc/landline/admin-tls/tls.crt" "key" "/etc/landline/admin-tls/tls.key") }}{{ end }}
-{{- $audit := dict "dir" "/data/audit" "key" "/data/keys/audit.pem" "privacy_key" "/data/keys/privacy.key" }}
+{{- $audit := dict "dir" "/data/audit" "privacy_key" "/data/keys/privacy.key" }}
+{{- /* With signingKeys it is each pod's own, by a variable. */ -}}
+{{- if not .Values.secrets.signingKeys }}{{ $_ := set $audit "key" "/data/keys/audit.pem" }}{{ end }}
 {{- $ours := dict "rules" "/etc/landline/rules/rules.yaml" "listeners" (list $listener) "admin" $admin "audit" $audit }}
 {{- toYaml (mergeOverwrite (deepCopy .Values.server) $ours) }}
 {{- end }}
