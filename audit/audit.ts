@@ -59,8 +59,8 @@ export interface Audit extends Recorder {
   readonly written: Written
   /** Archives a revision that now runs and makes it the last good one. Rejects with ERR_AUDIT_ARCHIVE. */
   archive(rules: RulesRevision): Promise<void>
-  /** Archives a revision that records name and that does not run. Rejects with ERR_AUDIT_ARCHIVE. */
-  archiveShadow(rules: RulesRevision): Promise<void>
+  /** Archives a revision that records name, and does not make it the last good one. Rejects with ERR_AUDIT_ARCHIVE. */
+  archiveOnly(rules: RulesRevision): Promise<void>
   /** The revision that ran last; null where none did. Rejects with ERR_AUDIT_ARCHIVE where it cannot be read back. */
   lastGood(): Promise<ArchivedRevision | null>
   /** How far the log is reviewed; null where nothing is signed. */
@@ -228,7 +228,7 @@ function createAudit(options: AuditOptions, parts: Parts, release: () => void): 
     healthy: () => writer.healthy,
     written,
     archive: (rules) => archiveRevision(dir, rules, now()),
-    archiveShadow: (rules) => archiveRevision(dir, rules, now(), false),
+    archiveOnly: (rules) => archiveRevision(dir, rules, now(), false),
     lastGood: () => readLastGood(dir),
     reviewed: () => parts.evidence?.reviews.state ?? null,
     tidy: () => housekeeper?.tidy() ?? Promise.resolve(),

@@ -35,7 +35,7 @@ export interface First {
   readonly isWhatWasAskedFor: boolean
 }
 
-/** The file's policy; where the file is bad, the last one that ran, unless `strict`. Throws StartError where there is none. */
+/** The file's policy; where the file is there and bad, the last one that ran, unless `strict`. Throws StartError where there is none. */
 export async function firstPolicy(
   main: string,
   config: ServerConfig,
@@ -48,10 +48,12 @@ export async function firstPolicy(
   const candidate = await readCandidate(asked)
   if (candidate.policy !== null)
     return { policy: candidate.policy, sources: candidate.sources, watched: candidate.sources, isWhatWasAskedFor: true }
-  const last = config.strict ? null : await lastGood(audit, config, log, now())
+  const isMissing = config.rulesNamed && !existsSync(main)
+  const last = config.strict || isMissing ? null : await lastGood(audit, config, log, now())
   if (last?.policy == null) throw new StartError(candidate.problems)
   metrics.reloaded(false, now() / 1000)
-  log.error({ problems: candidate.problems, revision: last.policy.revision }, 'rules refused, the last good ones run')
+  const { name, revision } = last.policy
+  log.error({ problems: candidate.problems, name, revision }, 'rules refused, the last good ones run')
   await audit.record({
     action: 'reload-failed',
     outcome: 'failure',
@@ -77,7 +79,9 @@ async function lastGood(audit: Audit, { monitor }: ServerConfig, log: Log, now: 
 
 /** Keeps the texts that a policy was made from beside the records: what runs must be there to be looked up. */
 export function archive(policy: Policy, sources: Sources, audit: Audit): Promise<void> {
-  return audit.archive(revisionOf(policy, sources))
+  const revision = revisionOf(policy, sources)
+  // Who tried the demonstration must not have it stand in, one day, for a rule file of theirs that is bad.
+  return sources.main === QUICK_START ? audit.archiveOnly(revision) : audit.archive(revision)
 }
 
 /** A policy and the texts that it was made from. */

@@ -47,7 +47,7 @@ export function shadowKeeperFor(parts: ShadowParts): Keeper | null {
   if (config.shadow === null || shadow?.policy == null) return null
   const { policy, sources } = shadow
   const events = {
-    archive: (policy: Policy, sources: Candidate['sources']) => audit.archiveShadow(revisionOf(policy, sources)),
+    archive: (policy: Policy, sources: Candidate['sources']) => audit.archiveOnly(revisionOf(policy, sources)),
     record: (event: Parameters<Audit['record']>[0]) => audit.record(event),
     changed,
     reloaded: (ok: boolean) => metrics.shadowReloaded(ok),
@@ -56,7 +56,7 @@ export function shadowKeeperFor(parts: ShadowParts): Keeper | null {
   const options = { ...optionsOf(config, config.shadow, now), events, words: WORDS }
   const keeper = new Keeper(options, { policy, watched: sources, isWhatWasAskedFor: true })
   log.info({ shadow: policy.name, revision: policy.revision }, 'a shadow judges each request too, and never acts')
-  void untilDone('archiving the shadow', () => audit.archiveShadow(revisionOf(policy, sources)), log)
+  void untilDone('archiving the shadow', () => audit.archiveOnly(revisionOf(policy, sources)), log)
   return keeper
 }
 

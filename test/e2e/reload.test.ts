@@ -1,13 +1,13 @@
 /** Reloads while clients ask on: no request is lost, each is judged by one revision, the last file holds, and so do open tunnels, or not. */
 
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { createServer, Socket } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { tunnel } from './ask.ts'
-import { LOOPBACK, listen, origin, type Running, readSeries, start } from './landline.ts'
+import { LOOPBACK, listen, origin, type Running, readSeries, scratch, start, startAndFail } from './landline.ts'
 import { chainFaults } from './records.ts'
 
 const RELOADS = 100
@@ -161,4 +161,29 @@ ${exceptions}
     const story = records.filter((record) => record.landline.exchange === own.exchange).map(({ event }) => event.action)
     t.same(story.slice(-2), ['sever', 'end'])
   }
+})
+
+t.test('a start with a bad file runs the last good rules, and never the demonstration in their place', async (t) => {
+  const dir = scratch(t)
+  const named = ['--rules', 'mine.yaml']
+  const demo = await start(t, { dir })
+  t.equal(demo.log().find(({ msg }) => String(msg).startsWith('landline listens'))?.rules, 'quick-start')
+  await demo.stop()
+  writeFileSync(join(dir, 'mine.yaml'), 'version: 2\n')
+  const refused = await startAndFail(t, { dir, flags: named })
+  t.match(refused, { code: 1, errors: /mine\.yaml:1:10: error: "version" must be 1/ })
+
+  writeFileSync(join(dir, 'mine.yaml'), 'version: 1\nname: mine\nunknown_clients: refuse\n')
+  await (await start(t, { dir, flags: named })).stop()
+  writeFileSync(join(dir, 'mine.yaml'), 'version: 2\n')
+  const fallen = await start(t, { dir, flags: named })
+  t.equal(await fallen.metric('landline_rules_last_reload_successful'), 0)
+  t.match(
+    fallen.log().find(({ msg }) => msg === 'rules refused, the last good ones run'),
+    { name: 'mine' },
+  )
+  await fallen.stop()
+  t.match(await startAndFail(t, { dir, flags: [...named, '--strict'] }), { code: 1 })
+  rmSync(join(dir, 'mine.yaml'))
+  t.match(await startAndFail(t, { dir, flags: named }), { code: 1, errors: /mine\.yaml.* could not be read/ })
 })
