@@ -42,7 +42,7 @@ export const ADMIN = {
   admin: {
     type: 'string',
     value: 'ADDRESS:PORT',
-    help: 'its admin port, or https://HOST:PORT (as the server file says)',
+    help: "the running proxy's admin port, or https://HOST:PORT (as the server file says)",
   },
   user: { type: 'string', value: 'NAME', help: 'who asks (LANDLINE_ADMIN_USER)' },
   'password-file': {
