@@ -1,4 +1,5 @@
 /** The audit log of a running proxy: opened once, by one process, whatever the workers. See `openAudit`. */
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Recorder, SystemEvent } from '../rules/events.ts'
@@ -272,11 +273,15 @@ function recovery(
 /** Makes the folder and syncs what holds it: a log in a folder that a power cut undoes would be lost whole. */
 async function makeFolder(dir: string): Promise<void> {
   try {
-    const made = await mkdir(dir, { recursive: true, mode: FOLDER_MODE })
-    if (made === undefined) return
-    const last = dirname(resolve(made))
-    for (let folder = resolve(dir); folder !== last; folder = dirname(folder))
+    const missing: string[] = []
+    for (let folder = resolve(dir); !existsSync(folder); folder = dirname(folder)) missing.unshift(folder)
+    // One by one: told to make all of them, Node.js tries for ever where a file system says ENOENT to it, as /proc does.
+    for (const folder of missing) {
+      await mkdir(folder, { mode: FOLDER_MODE })
       await realDisk.syncFolder(dirname(folder))
+    }
+    // A file by that name is no folder.
+    await mkdir(dir, { recursive: true })
   } catch (cause) {
     throw new AuditError('ERR_AUDIT_FOLDER', `The audit folder ${dir} cannot be made: ${errorName(cause)}`, { cause })
   }

@@ -119,9 +119,18 @@ function pinned(file: string): ConnectionOptions {
   }
 }
 
+/** What to do about what the system and its TLS say in their own words. */
+const REMEDIES: readonly (readonly [said: string, why: string])[] = [
+  ['wrong version number', 'it does not speak TLS (admin.tls)'],
+  ['self-signed certificate', 'nobody known vouches for its certificate; name who does with --ca FILE'],
+  ['unable to verify', 'nobody known vouches for its certificate; name who does with --ca FILE'],
+  ['unable to get local issuer', 'nobody known vouches for its certificate; name who does with --ca FILE'],
+  ['socket hang up', 'it hung up; where it speaks TLS (admin.tls), write https://HOST:PORT'],
+]
+
 function whyOf({ name, message }: Error): string {
   if (name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`
-  return message.includes('wrong version number') ? 'it does not speak TLS (admin.tls)' : message
+  return REMEDIES.find(([said]) => message.includes(said))?.[1] ?? message
 }
 
 function ask(place: Place, authorization: string, method: AdminMethod, path: string, body?: object): Promise<unknown> {

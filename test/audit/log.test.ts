@@ -283,6 +283,8 @@ t.test('a folder has one writer at a time', async (t) => {
   t.equal(readLog(dir).records.length, 1, 'an orderly stop leaves nothing to report')
   const blocked = t.testdir({ file: '' })
   t.equal(await openWith(join(blocked, 'file')).catch(codeOf), 'ERR_AUDIT_FOLDER')
+  if (process.platform === 'linux')
+    t.equal(await openWith('/proc/none/audit').catch(codeOf), 'ERR_AUDIT_FOLDER', 'it is not tried for ever')
   mkdirSync(join(dir, 'sub/audit.lock'), { recursive: true })
   t.equal(await openWith(join(dir, 'sub')).catch(codeOf), 'ERR_AUDIT_FOLDER')
 })

@@ -78,10 +78,12 @@ t.test(
     t.match(await status(...known, '--user', 'anna', '--ca', file), { code: 0, out: /^landline-1: serving, / })
     t.match(
       await status(...known, '--user', 'anna'),
-      { code: 1, errors: /self-signed certificate/ },
+      { code: 1, errors: /nobody known vouches for its certificate; name who does with --ca FILE/ },
       'nobody vouches for it',
     )
     t.match(await status(...known, '--user', 'otto', '--ca', file), { code: 1, errors: /user or password is wrong/ })
+    const plain = await status('--admin', url.replace('https', 'http'), '--password-file', 'password', '--user', 'anna')
+    t.match(plain, { code: 1, errors: /it hung up; where it speaks TLS \(admin\.tls\), write https:/ })
     t.match(await status(...known, '--ca', file), { code: 3, errors: /LANDLINE_ADMIN_USER/ })
     t.match(await status('--user', 'anna', '--admin', '192.0.2.1:3129'), { code: 3, errors: /in the clear/ })
     writeFileSync(
