@@ -1,4 +1,5 @@
 /** One record by its reference: its line, the lines around it, and the proof that it is under the newest checkpoint. */
+import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Checkpoint } from './checkpoint.ts'
 import { CHECKPOINTS, readCheckpoints } from './checkpoint-file.ts'
@@ -15,6 +16,8 @@ export interface FoundRecord {
   /** Null at the ends of the log, and where a line is no record. */
   readonly before: AuditRecord | null
   readonly after: AuditRecord | null
+  /** The record after it names another line as the one before: this line is not what was recorded. */
+  readonly isChanged: boolean
   /** Null where no checkpoint covers the record yet, or the log is not what was signed. */
   readonly proof: {
     readonly hashes: readonly Buffer[]
@@ -38,12 +41,14 @@ export async function lookUp(
   if (line === undefined || record === null) return null
   const newest = await newestCheckpoint(dir, keys)
   const hashes = newest && (await proveInclusion(dir, line.bytes, sequence, newest.checkpoint))
+  const following = readStamp(around.get(sequence + 1)?.bytes ?? Buffer.alloc(0))
   const recordAt = (at: number) => parseRecord(around.get(at)?.bytes ?? Buffer.alloc(0))
   return {
     record,
     line,
     before: recordAt(sequence - 1),
     after: recordAt(sequence + 1),
+    isChanged: following !== null && following.prev !== hash('sha256', line.bytes, 'base64'),
     proof: newest && hashes && { hashes, ...newest },
   }
 }

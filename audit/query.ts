@@ -21,11 +21,11 @@ export interface Filter {
   readonly source: string | null
 }
 
-/** The lines of matching records in their order, in batches, and how many lines were no records. Throws ERR_AUDIT_UNREADABLE. */
+/** The lines of matching records in their order, in batches; of how many lines read, and how many were no records. Throws ERR_AUDIT_UNREADABLE. */
 export async function* queryLog(
   dir: string,
   filter: Filter,
-): AsyncGenerator<{ readonly matches: readonly string[]; readonly illegible: number }> {
+): AsyncGenerator<{ readonly matches: readonly string[]; readonly illegible: number; readonly read: number }> {
   const segments = await listSegments(dir)
   const judge = matcherOf(filter)
   for (const segment of segments.slice(firstIndexFor(segments, filter))) {
@@ -37,7 +37,7 @@ export async function* queryLog(
         if (found === 'illegible') illegible++
         if (found === 'match') matches.push(bytes.toString())
       }
-      if (matches.length > 0 || illegible > 0) yield { matches, illegible }
+      yield { matches, illegible, read: lines.length }
     }
   }
 }

@@ -143,7 +143,7 @@ export const AUDIT_COMMANDS = {
       ...ADMIN,
       json: JSON_FLAG,
     },
-    required: ['reviewer', 'range', 'note', 'key'],
+    required: ['reviewer', 'note', 'key'],
   },
   'audit keygen': {
     help: 'make a key that signs an audit log or a review, or print the public half of the one that is there',

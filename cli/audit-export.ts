@@ -8,7 +8,7 @@ import { newestCheckpoint } from '../audit/look-up.ts'
 import { checkSignature, type SigningKey, type VerifierKey } from '../audit/note.ts'
 import { FORMATS, type Format } from '../audit/render/rendering.ts'
 import { knownKeys, outsideCheckpoints, withLog } from './audit-files.ts'
-import { filterOf } from './audit-filter.ts'
+import { filterOf, nothingMatched, withoutAlias } from './audit-filter.ts'
 import { type Recording, textOf } from './audit-recording.ts'
 import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
 import type { Flags } from './options.ts'
@@ -22,7 +22,7 @@ export async function auditExport(flags: AuditExportFlags, recording: Recording,
   const by = textOf('by', flags.by ?? recording.user)
   const signer = signerOf(flags.key, by)
   const about = { by, reason: textOf('reason', flags.reason) }
-  const filter = filterOf(flags, io.now())
+  const filter = await withoutAlias(filterOf(flags, io.now()), io)
   const extracted = await withLog(dir, async () => {
     const signed = await checkpointOf(dir, flags.checkpoint)
     if (signed === null) return 'unsigned'
@@ -33,6 +33,9 @@ export async function auditExport(flags: AuditExportFlags, recording: Recording,
     io.complain(`${dir}: ${REFUSALS[extracted]}`)
     return extracted === 'tampered' ? EXIT.wrong : EXIT.incomplete
   }
+  const { records, checkpoint } = extracted.manifest
+  if (records === 0)
+    io.complain(`${out} is empty: ${await nothingMatched(`no record of ${checkpoint.size} signed ones`, filter)}`)
   if (json) printJson(io, jsonOf(out, extracted))
   else for (const line of report(out, extracted)) io.print(line)
   return EXIT.fine

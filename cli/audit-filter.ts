@@ -5,7 +5,9 @@ import { RECORDED_ACTIONS } from '../audit/record.ts'
 import { parseAddress } from '../rules/address.ts'
 import { parseInstant } from '../rules/instant.ts'
 import { MEDIA } from '../rules/model.ts'
-import { UsageError } from './io.ts'
+import { didYouMean } from '../rules/problems.ts'
+import { type Io, UsageError } from './io.ts'
+import { builtInCatalogue } from './load.ts'
 
 export interface FilterFlags {
   readonly since: string | undefined
@@ -27,7 +29,9 @@ export function filterOf(flags: FilterFlags, now: number): Filter {
   if (ref !== undefined && !/^[0-9a-f-]{1,36}$/i.test(ref))
     throw new UsageError(`--ref ${ref} is not the beginning of a reference: hexadecimal digits and hyphens`)
   if (action !== undefined && !RECORDED_ACTIONS.includes(action))
-    throw new UsageError(`--action ${action} is none of ${RECORDED_ACTIONS.join(', ')}`)
+    throw new UsageError(
+      `--action ${action} is none of ${RECORDED_ACTIONS.join(', ')}${didYouMean(action, RECORDED_ACTIONS)}`,
+    )
   const since = timeOf('since', flags.since, now)
   const until = timeOf('until', flags.until, now)
   if (since !== null && until !== null && since >= until)
@@ -43,6 +47,25 @@ export function filterOf(flags: FilterFlags, now: number): Filter {
     reference: ref?.toLowerCase() ?? null,
     source: sourceOf(source),
   }
+}
+
+/** As records name the service, where the filter has an alias of the built-in catalogue; says so. */
+export async function withoutAlias(filter: Filter, io: Pick<Io, 'complain'>): Promise<Filter> {
+  const { service } = filter
+  const id = service === null ? undefined : (await builtInCatalogue())?.aliases.get(service)
+  if (id === undefined) return filter
+  io.complain(`--service ${service} stands for ${id}`)
+  return { ...filter, service: id }
+}
+
+/** What to say where nothing matched. An unknown service is no mistake in the call: rules name services of their own. */
+export async function nothingMatched(total: string, { service }: Filter): Promise<string> {
+  const catalogue = service === null ? null : await builtInCatalogue()
+  const known = new Set(catalogue?.services.map(({ id }) => id))
+  const names = [...known, ...(catalogue?.aliases.keys() ?? [])]
+  const near = service === null || catalogue === null || known.has(service) ? '' : didYouMean(service, names)
+  const unknown = near === '' ? '' : `; --service ${service} is not in the catalogue${near}`
+  return `${total} matches${unknown}`
 }
 
 function sourceOf(text: string | undefined): string | null {

@@ -1,9 +1,9 @@
 /** `landline audit query DIR`: records by what they say, as a table, JSON or CSV; streams logs of any size. */
-import { type Filter, queryLog } from '../audit/query.ts'
+import { queryLog } from '../audit/query.ts'
 import type { AuditRecord } from '../audit/read.ts'
 import { COLUMNS, csvLine } from '../audit/render/csv.ts'
 import { withLog } from './audit-files.ts'
-import { filterOf } from './audit-filter.ts'
+import { filterOf, nothingMatched, withoutAlias } from './audit-filter.ts'
 import { EXIT, type ExitCode, type Io } from './io.ts'
 import type { Flags } from './options.ts'
 
@@ -11,49 +11,61 @@ export type AuditQueryFlags = Flags<'audit query'> & { readonly dir: string }
 
 /** Columns of the table: those that fit on a wide screen. */
 const TABLE: typeof COLUMNS = [...COLUMNS.slice(0, 10), ['says', sayingOf]]
-const WIDTHS = [24, 12, 14, 8, 15, 12, 32, 5, 20]
+const WIDTHS = [24, 16, 14, 8, 15, 12, 32, 5, 20]
 /** The longest fact that a line of the table quotes, in characters. */
 const LONGEST_FACT = 120
 
 /** Always 0, whatever was found. Throws UsageError. */
 export async function auditQuery(flags: AuditQueryFlags, io: Io): Promise<ExitCode> {
   const { dir, csv = false, json = false } = flags
-  const filter = filterOf(flags, io.now())
-  const illegible = await withLog(dir, () => (json ? printArray(dir, filter, io) : printRows(dir, filter, csv, io)))
+  const filter = await withoutAlias(filterOf(flags, io.now()), io)
+  const count: Count = { read: 0, matches: 0, illegible: 0 }
+  const found = counted(queryLog(dir, filter), count)
+  await withLog(dir, () => (json ? printArray(found, io) : printRows(found, csv, io)))
+  const { read, matches, illegible } = count
+  if (matches === 0) io.complain(await nothingMatched(`no record of ${read}`, filter))
   if (illegible > 0) io.complain(`${illegible} lines are no records: see landline audit verify ${dir}`)
   return EXIT.fine
 }
 
+interface Count {
+  read: number
+  matches: number
+  illegible: number
+}
+
+async function* counted(batches: ReturnType<typeof queryLog>, count: Count): AsyncGenerator<readonly string[]> {
+  for await (const { matches, illegible, read } of batches) {
+    count.read += read
+    count.matches += matches.length
+    count.illegible += illegible
+    if (matches.length > 0) yield matches
+  }
+}
+
 /** One JSON value, an array, whose items are the records' very lines. */
-async function printArray(dir: string, filter: Filter, io: Io): Promise<number> {
-  let illegible = 0
+async function printArray(found: AsyncIterable<readonly string[]>, io: Io): Promise<void> {
   let before = '['
-  for await (const batch of queryLog(dir, filter)) {
-    illegible += batch.illegible
-    if (batch.matches.length === 0) continue
-    io.print(before + batch.matches.join(',\n'))
+  for await (const matches of found) {
+    io.print(before + matches.join(',\n'))
     before = ','
     await io.drained?.()
   }
   io.print(before === '[' ? '[]' : ']')
-  return illegible
 }
 
-async function printRows(dir: string, filter: Filter, isCsv: boolean, io: Io): Promise<number> {
+async function printRows(found: AsyncIterable<readonly string[]>, isCsv: boolean, io: Io): Promise<void> {
   const columns = isCsv ? COLUMNS : TABLE
   const format = isCsv ? csvLine : tableLine
-  let illegible = 0
   io.print(format(columns.map(([name]) => name)))
-  for await (const batch of queryLog(dir, filter)) {
-    illegible += batch.illegible
-    const rows = batch.matches.map((text) => {
+  for await (const matches of found) {
+    const rows = matches.map((text) => {
       const record: AuditRecord = JSON.parse(text)
       return format(columns.map(([, value]) => value(record)))
     })
-    if (rows.length > 0) io.print(rows.join('\n'))
+    io.print(rows.join('\n'))
     await io.drained?.()
   }
-  return illegible
 }
 
 function tableLine(cells: readonly (string | number | null)[]): string {

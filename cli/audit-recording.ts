@@ -78,7 +78,9 @@ function throughProxy(client: AdminClient, user: string | undefined): Recording 
 
 /** Throws UsageError. */
 export function textOf(flag: string, text: string | undefined): string {
-  const trimmed = text?.trim() ?? ''
+  if (text === undefined)
+    throw new UsageError(`--${flag} ${flag === 'note' || flag === 'reason' ? 'TEXT' : 'NAME'} is missing`)
+  const trimmed = text.trim()
   if (trimmed.length > 0 && trimmed.length <= 1000 && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(trimmed)) return trimmed
   throw new UsageError(`--${flag}: write one line of 1 to 1000 characters`)
 }

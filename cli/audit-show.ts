@@ -16,7 +16,7 @@ export interface AuditShowFlags {
 
 const REFERENCE = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
-/** 0: found, 1: there is no such record, 2: found, but not proven to be in the log. Throws UsageError. */
+/** 0: found, 1: there is no such record, or it was changed, 2: found, but not proven to be in the log. Throws UsageError. */
 export async function auditShow({ dir, reference, keys, json }: AuditShowFlags, io: Io): Promise<ExitCode> {
   const wanted = reference.toLowerCase()
   if (!REFERENCE.test(wanted))
@@ -33,10 +33,11 @@ export async function auditShow({ dir, reference, keys, json }: AuditShowFlags, 
   const rule = id === null || version === null ? null : await ruleText(dir, version, id, io.now())
   if (json) printJson(io, jsonOf(found, rule))
   else for (const line of report(found, rule)) io.print(line)
+  if (found.isChanged) return EXIT.wrong
   return found.proof === null ? EXIT.incomplete : EXIT.fine
 }
 
-function jsonOf({ record, line, before, after, proof }: FoundRecord, rule: RuleText | null) {
+function jsonOf({ record, line, before, after, isChanged, proof }: FoundRecord, rule: RuleText | null) {
   return {
     file: line.file,
     line: line.line,
@@ -44,6 +45,7 @@ function jsonOf({ record, line, before, after, proof }: FoundRecord, rule: RuleT
     rule: rule && { file: rule.file, line: rule.line, text: rule.text, genuine: rule.isGenuine },
     before,
     after,
+    changed: isChanged,
     proof: proof && {
       key: proof.key.text,
       checkpoint: proof.checkpoint.text,
@@ -52,7 +54,7 @@ function jsonOf({ record, line, before, after, proof }: FoundRecord, rule: RuleT
   }
 }
 
-function report({ record, line, before, after, proof }: FoundRecord, rule: RuleText | null): string[] {
+function report({ record, line, before, after, isChanged, proof }: FoundRecord, rule: RuleText | null): string[] {
   return [
     `${line.file}:${line.line}`,
     JSON.stringify(record, null, 2),
@@ -63,7 +65,7 @@ function report({ record, line, before, after, proof }: FoundRecord, rule: RuleT
     `this:   ${brief(record)}`,
     `after:  ${after === null ? '-' : brief(after)}`,
     '',
-    ...proofLines(record, proof),
+    ...(isChanged ? [CHANGED] : proofLines(record, proof)),
   ]
 }
 
@@ -79,6 +81,9 @@ function brief(record: AuditRecord): string {
   const who = source === undefined ? '' : ` ${clientOf(record)} → ${destination?.domain ?? destination?.ip ?? '-'}`
   return `${record['@timestamp']} #${event.sequence} ${event.action}${who} ${event.id}`
 }
+
+const CHANGED =
+  'CHANGED: the record after it names another line as the one before. One of the two is not what was recorded; see landline audit verify.'
 
 function proofLines({ event }: AuditRecord, proof: FoundRecord['proof']): string[] {
   if (proof === null)

@@ -42,7 +42,7 @@ export async function auditSignOff(
   const client = await clientFor(flags, env, io)
   const log = await stateOf(dir, client)
   const { checkpoint } = log
-  const range = checkpoint && (await rangeOf(flags.range ?? '', { ...log, checkpoint }, dir))
+  const range = checkpoint && (await rangeOf(flags.range ?? '..', { ...log, checkpoint }, dir))
   if (checkpoint === null || range === null || range.from > range.to || range.to > checkpoint.size) {
     const covered = checkpoint === null ? 'no checkpoint is there' : `the newest covers records 1 to ${checkpoint.size}`
     io.complain(`nothing to sign off: ${covered}, and ${log.reviewed} are signed off`)

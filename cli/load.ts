@@ -87,6 +87,11 @@ export async function isAtMost(main: string, characters: number): Promise<boolea
   return true
 }
 
+/** The catalogue that came with this release; null where its files cannot be read. */
+export async function builtInCatalogue(): Promise<Catalogue | null> {
+  return catalogueOf(await readCatalogueFiles(BUILT_IN_CATALOGUE)).catalogue
+}
+
 async function readCatalogueFiles(dir: string): Promise<ReadonlyMap<string, string>> {
   // No folder is one without files, and an unreadable file an empty one: neither is a catalogue, and both are told.
   const names = await yamlNamesIn(dir)

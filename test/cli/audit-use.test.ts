@@ -86,6 +86,8 @@ t.test('export and verify-export: a line for each thing to know, or one JSON val
     code: 1,
     out: /^records\.csv:1: mismatch.*\nrecords\.csv:3: edit \(record 2\): .*\ntampered: (.*\n)+ {2}complete\? Nothing follows from an extract/,
   })
+  const empty = await exported({ out: join(dir, 'empty'), service: 'webexx' })
+  t.match(empty, { code: 0, errors: /empty is empty: no record of \d+ signed ones matches; .*did you mean "webex"/ })
   const part = await exported({ out: join(dir, 'part'), source: '10.20.0.8', json: true })
   t.match(JSON.parse(part.out), { manifest: { records: 3, contiguous: false }, signed: false, record: 'unrecorded' })
   const asked = await verify({ dir: join(dir, 'part') })
@@ -96,7 +98,7 @@ t.test('export and verify-export: a line for each thing to know, or one JSON val
     [{ out: join(dir, 'new'), format: 'xml' }, /--format xml is none of jsonl, csv, ocsf, cef/],
     [{ out: join(dir, 'new'), key: csv }, /--key: The signing key .* cannot be used/],
     [{ out: join(dir, 'new'), checkpoint: csv }, /no checkpoint in it|neither a checkpoint/],
-    [{ out: join(dir, 'new'), by: undefined }, /--by: write one line/],
+    [{ out: join(dir, 'new'), by: undefined }, /--by NAME is missing/],
     [{ out: join(dir, 'new'), reason: 'two\nlines' }, /--reason: write one line/],
   ] as const)
     await t.rejects(exported(flags), { name: 'UsageError', message })

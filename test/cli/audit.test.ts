@@ -160,13 +160,22 @@ t.test('query: each filter picks what it names, in each form', async (t) => {
   const csv = (await query({ csv: true, ref: records[8].event.id.slice(0, 13) })).out
   t.match(csv, `"'=HYPERLINK(""x"")",443,`, 'no spreadsheet runs it')
   t.match(csv, '"a, ""b"""')
+  for (const [service, told] of [
+    ['webex', `--service webex stands for cisco-webex\nno record of ${records.length} matches\n`],
+    ['own-service', `no record of ${records.length} matches\n`],
+    [
+      'zooom',
+      `no record of ${records.length} matches; --service zooom is not in the catalogue; did you mean "zoom"?\n`,
+    ],
+  ] as const)
+    t.same((await query({ service })).errors, told, service)
   appendFileSync(join(log, readLog(log).files.at(-1) ?? ''), 'no record\n')
   t.match((await query({ json: true })).errors, '1 lines are no records: see landline audit verify')
   for (const [flags, message] of [
     [{ medium: 'wifi' }, /--medium wifi is none of wired/],
     [{ since: 'yesterday' }, /--since: "yesterday" is no time; .*; or 90m, 24h, 7d ago/],
     [{ since: '1h', until: '2h' }, /--until 2h is not after --since 1h/],
-    [{ action: 'would_block' }, /--action would_block is none of block, would-block, /],
+    [{ action: 'would_block' }, /--action would_block is none of block, would-block, .*; did you mean "would-block"\?/],
     [{ source: 'me' }, /--source me is no address/],
     [{ ref: 'xyz' }, /--ref xyz/],
   ] as const)
@@ -224,6 +233,11 @@ t.test('show: the record, the rule as it stood, the neighbours and the proof', a
   t.match((await show(records.at(-1).event.id)).out, 'No rule decided this.')
   t.same((await show('01990000-0000-7000-8000-000000000001')).code, 1)
   await t.rejects(show(event.id.slice(0, 9)), UsageError)
+  const path = join(log, readLog(log).files[0] ?? '')
+  writeFileSync(path, readFileSync(path, 'utf8').replace('us1web', 'us9web'))
+  const changed = await show(event.id)
+  t.match([changed.code, changed.out], [1, /\nCHANGED: the record after it names another line/], 'its line was changed')
+  writeFileSync(path, readFileSync(path, 'utf8').replace('us9web', 'us1web'))
   const unproven = await show(event.id, false, [newKey().verifier.text])
   t.same([unproven.code, unproven.out.includes('NOT PROVEN')], [2, true])
 })
