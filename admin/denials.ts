@@ -3,6 +3,7 @@
  * memory only, bounded, by client address; the record that auditors read is another matter.
  */
 import type { Texts } from '../rules/model.ts'
+import type { Decider } from '../rules/past.ts'
 import { Arrivals, type Place } from './arrivals.ts'
 
 export interface Denial {
@@ -16,6 +17,7 @@ export interface Denial {
   readonly service: string
   readonly segment: string
   readonly rule: string
+  readonly by: Decider
   /** What was asked for, without path. */
   readonly host: string
   readonly reason: Texts | null

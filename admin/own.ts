@@ -39,6 +39,8 @@ export interface OwnPagesOptions {
   readonly rules: () => { readonly name: string; readonly revision: string }
   /** What /whoami shows decisions for, by the rules in force. */
   readonly samples: () => readonly Sample[]
+  /** How many services the rules know. */
+  readonly serviceCount: () => number
   /** The name to show for a service's id; null for `none`, or an id that is no more. */
   readonly serviceName: (id: string) => string | null
   /** The settings file; `mobile` for a client that may leave the building. */
@@ -162,6 +164,7 @@ function whoami({ client, seat, form, language, to }: Visit, options: OwnPagesOp
       ...decide({ host, address: null, port }),
       service: options.serviceName(service) ?? service,
     })),
+    services: options.serviceCount(),
   }
   if (form === 'json') return { status: 200, type: JSON_TYPE, body: `${JSON.stringify(seen)}\n` }
   return written(200, form, whoamiPage(seen, form === 'html', language))
@@ -187,8 +190,8 @@ function blocked({ client, seat, form, language, acceptLanguage, reference }: Vi
   )
 }
 
-function entryOf({ reference, at, service, host, reason, alternative }: Denial, { serviceName }: OwnPagesOptions) {
-  return { reference, at, service: serviceName(service), host, reason, alternative }
+function entryOf({ reference, at, service, host, by, reason, alternative }: Denial, { serviceName }: OwnPagesOptions) {
+  return { reference, at, service: serviceName(service), host, by, reason, alternative }
 }
 
 function written(status: number, form: Form, body: string): Answer {

@@ -21,8 +21,8 @@ function statusLines(status: Status): readonly string[] {
     `records: ${recording ? 'written' : 'CANNOT BE WRITTEN'}`,
     ...breakglass.map((lift) => `BREAK-GLASS ${breakglassLine(lift)}`),
     ...exceptions.map(
-      ({ id, state, rules, expires, ticket }) =>
-        `exception ${id}: ${state}, lifts ${rules.join(', ')} until ${expires} (${ticket})`,
+      ({ id, state, rules, clients, expires, ticket }) =>
+        `exception ${id}: ${state}, for ${clients}, lifts ${rules.join(', ')} until ${expires} (${ticket})`,
     ),
   ]
 }

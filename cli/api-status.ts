@@ -3,6 +3,7 @@ import type { ApiRoute } from '../admin/api.ts'
 import { ROLES } from '../admin/users.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import type { Policy } from '../rules/policy.ts'
+import { clientsInWords } from '../rules/words.ts'
 import { answerOf, type BreakglassAnswer } from './api-breakglass.ts'
 import type { ApiParts } from './api-routes.ts'
 import { workersOf } from './open-plane.ts'
@@ -25,6 +26,8 @@ export interface Status {
 interface StatusException {
   readonly id: string
   readonly rules: readonly string[]
+  /** Whom it is for, in words. */
+  readonly clients: string
   readonly state: 'in force' | 'not yet' | 'expired'
   readonly starts: string | null
   readonly expires: string
@@ -53,9 +56,10 @@ function statusOf({ config, keeper, breakglass, audit, now, state }: ApiParts): 
 }
 
 function exceptionsOf({ file }: Policy, now: number): readonly StatusException[] {
-  return file.exceptions.map(({ id, rules, startsAt, expiresAt, ticket, approver }) => ({
+  return file.exceptions.map(({ id, rules, from, segments, startsAt, expiresAt, ticket, approver }) => ({
     id,
     rules,
+    clients: clientsInWords({ from, segments }),
     state: now >= expiresAt ? 'expired' : startsAt !== null && now < startsAt ? 'not yet' : 'in force',
     starts: startsAt === null ? null : new Date(startsAt).toISOString(),
     expires: new Date(expiresAt).toISOString(),

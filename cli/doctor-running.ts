@@ -12,7 +12,12 @@ import { listenerToAsk } from './whoami.ts'
 const MOST_UNKNOWN = 0.05
 const WEEK_SECONDS = 7 * 86_400
 
-export async function runningFindings(config: ServerConfig, policy: Policy | null, now: number): Promise<Finding[]> {
+export async function runningFindings(
+  config: ServerConfig,
+  policy: Policy | null,
+  areRulesNamed: boolean,
+  now: number,
+): Promise<Finding[]> {
   const { address, tls } = config.admin
   const admin = { host: loopbackOf(address.address.text), port: address.port, tls: tls !== null }
   const metrics = await textOf(admin, '/metrics')
@@ -30,7 +35,7 @@ export async function runningFindings(config: ServerConfig, policy: Policy | nul
     ...(await seatFindings(listenerToAsk(config))),
     ...suspectFindings(series),
     ...shareFindings(series),
-    ...ruleFindings(series, policy),
+    ...ruleFindings(series, policy, areRulesNamed),
     ...exceptionFindings(series, now),
   ]
 }
@@ -84,7 +89,11 @@ function shareFindings(series: ReadonlyMap<string, number>): readonly Finding[] 
   return [warning(subject, share, 'is a prefix missing in the rule file, or are addresses rewritten on the way?')]
 }
 
-function ruleFindings(series: ReadonlyMap<string, number>, policy: Policy | null): readonly Finding[] {
+function ruleFindings(
+  series: ReadonlyMap<string, number>,
+  policy: Policy | null,
+  areRulesNamed: boolean,
+): readonly Finding[] {
   const found: Finding[] = []
   if (series.get('landline_rules_last_reload_successful') === 0)
     found.push(
@@ -101,7 +110,9 @@ function ruleFindings(series: ReadonlyMap<string, number>, policy: Policy | null
       warning(
         'rules in force',
         `the proxy runs ${revision}, the file is ${policy.revision}`,
-        'send it SIGHUP, or see its log',
+        areRulesNamed
+          ? 'send it SIGHUP, or see its log'
+          : 'give the same --config or --rules as serve, or send it SIGHUP',
       ),
     )
   if (info.includes('mode="monitor"'))

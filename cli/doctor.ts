@@ -60,7 +60,7 @@ async function look(flags: ConfigFlags, env: NodeJS.ProcessEnv, io: Io, machine:
     ...findings,
     ...addressFindings(machine, config, policy),
     ...machineFindings(machine, config),
-    ...(await runningFindings(config, policy, io.now())),
+    ...(await runningFindings(config, policy, config.rulesNamed, io.now())),
   ]
 }
 
@@ -87,7 +87,7 @@ async function rulesOf(
     found.push(
       warning('rules', 'the file has no tests', 'write down what must never happen (docs/rule-file.md, "tests")'),
     )
-  else found.push(ok('rules', `${passed} tests pass`))
+  else found.push(ok('rules', `${passed} ${passed === 1 ? 'test passes' : 'tests pass'}`))
   return { policy, findings: found }
 }
 

@@ -27,6 +27,8 @@ export interface Seen {
   readonly address: string
   readonly action: string
   readonly rule: string
+  /** The exception that lifted a rule, break-glass included. */
+  readonly exception: string | null
   readonly revision: string
 }
 
@@ -45,7 +47,7 @@ export async function seenBy(asking: Asking, source: string, to: string): Promis
   const asked = seen?.asked as Record<string, unknown> | null | undefined // checked below
   const rules = seen?.rules as Record<string, unknown> | undefined
   const { address } = seen ?? {}
-  const { action, rule } = asked ?? {}
+  const { action, rule, exception } = asked ?? {}
   const revision = rules?.revision
   if (
     typeof address !== 'string' ||
@@ -57,7 +59,7 @@ export async function seenBy(asking: Asking, source: string, to: string): Promis
       'ERR_LIVE_PROXY',
       `${asking.host}:${asking.port} does not answer /whoami as Landline does (status ${response.statusCode}); is it the proxy's own address?`,
     )
-  return { address, action, rule, revision }
+  return { address, action, rule, exception: typeof exception === 'string' ? exception : null, revision }
 }
 
 /** The request itself: HEAD for plain HTTP, else CONNECT. With a server name, the tunnel is opened with it. */

@@ -7,7 +7,7 @@ import type { TestEntry, Verdict } from '../rules/model.ts'
 import type { Policy } from '../rules/policy.ts'
 import { evidenceOf, type TestResult } from '../rules/policy-tests.ts'
 import { isLetThrough } from '../rules/why-not.ts'
-import { type Asking, LiveError, requestThrough, seenBy } from './live-client.ts'
+import { type Asking, LiveError, requestThrough, type Seen, seenBy } from './live-client.ts'
 
 const DENIED = 'a denial (where the rules agree, look at origins.connect_ports)'
 /** So many cases are under way at once. */
@@ -69,7 +69,7 @@ async function ask(
     if (seen.address !== source) return told(test, want, `a proxy that sees ${seen.address}`)
     const isSame = seen.action === want.action && seen.rule === want.rule
     // Of what a tunnel opens with, the page knows nothing.
-    if (test.serverName === null && !isSame) return told(test, want, `${seen.action} by ${seen.rule}`)
+    if (test.serverName === null && !isSame) return told(test, want, seenInWords(seen))
     const done = await requestThrough(asking, source, evidence, test.to)
     if (done.kind === 'unknown') return { notAsked: done.why }
     const isLet = done.kind === 'through'
@@ -78,6 +78,10 @@ async function ask(
     if (error instanceof LiveError && error.code === 'ERR_LIVE_SOURCE') return { notAsked: error.message }
     throw error
   }
+}
+
+function seenInWords({ action, rule, exception }: Seen): string {
+  return exception === null ? `${action} by ${rule}` : `${action} by ${rule}, lifted by exception ${exception}`
 }
 
 /** `got` null: what was wanted. */

@@ -5,6 +5,7 @@ import { createDenials } from '../admin/denials.ts'
 import { createOwnPages } from '../admin/own.ts'
 import { pacFile } from '../admin/pac.ts'
 import type { Audit } from '../audit/audit.ts'
+import { AuditError } from '../audit/error.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import type { Policy } from '../rules/policy.ts'
@@ -25,6 +26,7 @@ import { boundMemory } from './memory.ts'
 import { openPlane, workerProblems, workersOf } from './open-plane.ts'
 import { createLog, type Log } from './operator-log.ts'
 import { judgeFor, samplesOf } from './own-pages.ts'
+import { orTaken } from './port-taken.ts'
 import type { ServerConfig } from './settings.ts'
 import { firstShadow, shadowKeeperFor } from './shadow.ts'
 import { shipNames, startShipping } from './shipping.ts'
@@ -45,7 +47,9 @@ export async function serve(flags: ConfigFlags, env: NodeJS.ProcessEnv, io: Io):
     await run(config, log, io)
     return EXIT.fine
   } catch (error) {
-    if (!(error instanceof StartError)) log.fatal({ err: error }, 'landline has failed')
+    // Where another process has the folder, the message says which, and what to do: there is no fault to look for.
+    const isLocked = error instanceof AuditError && error.code === 'ERR_AUDIT_LOCKED'
+    if (!(error instanceof StartError || isLocked)) log.fatal({ err: error }, 'landline has failed')
     for (const line of error instanceof StartError ? error.lines : [`landline: ${messageOf(error)}`]) io.complain(line)
     return EXIT.wrong
   }
@@ -110,6 +114,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     judge: judgeFor(() => breakglass.policy, now),
     rules: () => keeper.policy,
     samples: () => samplesOf(keeper.policy),
+    serviceCount: () => keeper.policy.services.size,
     serviceName: (id) => keeper.policy.services.get(id)?.name ?? null,
     pac,
     denials,
@@ -150,9 +155,9 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
   let quiet = async () => {}
   let started = () => {}
   try {
-    const adminPort = await admin.listen()
+    const adminPort = await orTaken(admin.listen(), '--admin')
     await breakglass.resume()
-    const listeners = await plane.listen()
+    const listeners = await orTaken(plane.listen(), '--listen')
     quiet = listenForChanges({ keeper, shadow, plane, audit, log, now })
     const { name, revision, mode } = keeper.policy
     const at = listeners.map(({ address, port }) =>

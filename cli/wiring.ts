@@ -7,6 +7,7 @@ import { openTallies, type Tallies } from '../audit/tallies.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import type { ProxyOptions } from '../proxy/options.ts'
+import { PORT_REFUSAL } from '../rules/events.ts'
 import type { Signing } from './audit-signing.ts'
 import type { Breakglass } from './breakglass-store.ts'
 import { type Log, logRecorded } from './operator-log.ts'
@@ -56,6 +57,7 @@ export function openAuditOf(
         service,
         segment: segment.id,
         rule,
+        by: event.because === null ? 'rules' : event.because === PORT_REFUSAL ? 'port' : 'guard',
         host,
         reason,
         alternative,

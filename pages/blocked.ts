@@ -1,7 +1,8 @@
 /** /blocked: the client's own denials, for those whose application showed them nothing but a failed connection. */
 import type { Texts } from '../rules/model.ts'
+import type { Decider } from '../rules/past.ts'
 import { type Html, html, oneLine } from './html.ts'
-import { chooseText, type Language, pickText } from './language.ts'
+import { type ChosenText, type Language, pickText } from './language.ts'
 import { said } from './pages.ts'
 import { page, plainText } from './shell.ts'
 import { WORDS, type Words } from './words.ts'
@@ -12,7 +13,9 @@ export interface BlockedEntry {
   readonly at: number
   /** The name to show; null when no service was named. */
   readonly service: string | null
+  /** '' where it may not be kept: no conferencing was asked for. */
   readonly host: string
+  readonly by: Decider
   readonly reason: Texts | null
   readonly alternative: Texts | null
 }
@@ -44,35 +47,40 @@ ${entries.map((entry) => entryHtml(entry, words, wanted, now))}`
   return page({ language, title, body })
 }
 
-function entryText(
-  { reference, at, service, host, reason, alternative }: BlockedEntry,
-  words: Words,
-  wanted: string,
-  now: number,
-): string {
+function entryText(entry: BlockedEntry, words: Words, wanted: string, now: number): string {
+  const { reference, at, service, host } = entry
+  const { reason, alternative } = toldBy(entry, words, wanted)
   const rows = [
-    service === null || service === host ? host : `${service}: ${host}`,
+    service === null || service === host ? host || words.failure.denied[0] : `${service}: ${host}`,
     `${words.blocked.when}: ${agoText(at, words, now)} (${clockTime(at)})`,
-    `${words.why}: ${reason === null ? words.noReason : chooseText(reason, wanted)}`,
-    `${words.instead}: ${alternative === null ? words.noAlternative : chooseText(alternative, wanted)}`,
+    `${words.why}: ${reason.text}`,
+    `${words.instead}: ${alternative.text}`,
     `${words.reference}: ${reference}`,
   ]
   return rows.map(oneLine).join('\n')
 }
 
-function entryHtml(
-  { reference, at, service, host, reason, alternative }: BlockedEntry,
-  words: Words,
-  wanted: string,
-  now: number,
-): Html {
-  return html`<article><h2>${service ?? host}</h2>
+function entryHtml(entry: BlockedEntry, words: Words, wanted: string, now: number): Html {
+  const { reference, at, service, host } = entry
+  const { reason, alternative } = toldBy(entry, words, wanted)
+  return html`<article><h2>${(service ?? host) || words.failure.denied[0]}</h2>
 <p class="quiet">${service === null ? null : html`<code>${host}</code> · `}${agoText(at, words, now)} · <time datetime="${new Date(at).toISOString()}">${clockTime(at)}</time></p>
-<section><h3>${words.why}</h3>${reason === null ? html`<p>${words.noReason}</p>` : said(pickText(reason, wanted))}</section>
-<section class="instead"><h3>${words.instead}</h3>${alternative === null ? html`<p>${words.noAlternative}</p>` : said(pickText(alternative, wanted))}</section>
+<section><h3>${words.why}</h3>${said(reason)}</section>
+<section class="instead"><h3>${words.instead}</h3>${said(alternative)}</section>
 <section><h3>${words.reference}</h3><code class="reference">${reference}</code></section>
 </article>
 `
+}
+
+/** The rule's own texts; what the guard or the port list refused is told as its first answer was. */
+function toldBy({ by, reason, alternative }: BlockedEntry, words: Words, wanted: string) {
+  const own = (text: string): ChosenText => ({ text, language: '' })
+  if (by !== 'rules')
+    return { reason: own(words.blocked.refusedBy[by]), alternative: own(words.blocked.refusedInstead) }
+  return {
+    reason: reason === null ? own(words.noReason) : pickText(reason, wanted),
+    alternative: alternative === null ? own(words.noAlternative) : pickText(alternative, wanted),
+  }
 }
 
 function lookUpForm(words: Words): Html {

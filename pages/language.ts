@@ -19,13 +19,8 @@ export function chooseLanguage(acceptLanguage: string | null): Language {
 
 /**
  * The text to show to a client whose Accept-Language value is `wanted` (one tag is such a value too): in the language it
- * wants most, else the text given without a language, else English, else any. '' when there is none at all.
+ * wants most, else the text given without a language, else English, else any, and which language that is. '' when there is none at all.
  */
-export function chooseText(texts: Texts, wanted: string | null): string {
-  return pickText(texts, wanted).text
-}
-
-/** As `chooseText`, with the language that was found. */
 export function pickText(texts: Texts, wanted: string | null): ChosenText {
   const tags = Object.keys(texts)
   const named = tags.filter((tag) => tag !== '')

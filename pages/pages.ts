@@ -31,6 +31,8 @@ export interface FailurePage {
   readonly html: boolean
   readonly language: Language
   readonly status: number
+  /** The proxy does not want to; else something failed. */
+  readonly denied: boolean
   /** A sentence in English that says what failed. */
   readonly message: string
   readonly reference: string | null
@@ -67,9 +69,9 @@ ${link === null ? null : html`<footer><p class="quiet"><a href="${link.url}">${l
 }
 
 /** The body of any other answer of the proxy's own that is an error. */
-export function failurePage({ html: asPage, language, status, message, reference }: FailurePage): string {
+export function failurePage({ html: asPage, language, status, denied, message, reference }: FailurePage): string {
   const words = WORDS[language]
-  const [title, lead] = words.failure[failureKind(status)]
+  const [title, lead] = words.failure[denied ? 'denied' : failureKind(status)]
   if (!asPage) return plainText([`${title}.`, message], [reference === null ? null : [words.reference, reference]])
   const body = html`<p>${lead}</p>
 <section><h2>${words.failure.detail}</h2><p lang="en">${message}</p><p class="quiet">HTTP ${status}</p></section>

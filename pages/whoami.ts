@@ -32,6 +32,8 @@ export interface Whoami {
   /** For the target that was asked about (`/whoami?to=zoom.us`); null: none was. */
   readonly asked: SampleDecision | null
   readonly decisions: readonly SampleDecision[]
+  /** How many services the rules know. */
+  readonly services: number
 }
 
 export function whoamiPage(seen: Whoami, asPage: boolean, language: Language): string {
@@ -39,22 +41,26 @@ export function whoamiPage(seen: Whoami, asPage: boolean, language: Language): s
   const { title, lead, decisions, service, target, decision, rule, actions, shared, refused } = words.whoami
   const note = seen.refused ? refused : seen.segment.shared ? shared : null
   const rows = factsOf(seen, language)
-  const decided = seen.asked === null ? seen.decisions : [seen.asked, ...seen.decisions]
+  const { asked } = seen
+  const others = seen.decisions.filter(({ target }) => target !== asked?.target)
+  const decided = asked === null ? others : [asked, ...others]
+  const more = seen.decisions.length < seen.services ? words.whoami.more(seen.decisions.length, seen.services) : null
   if (!asPage) {
     const lines = decided.map(
-      (sample) => `  ${sample.service} (${sample.target}): ${actions[sample.action]} [${ruleOf(sample)}]`,
+      (sample) =>
+        `  ${sample.service} (${sample.target}): ${actions[sample.action]} [${ruleOf(sample)}]${sample === asked ? ` ← ${words.whoami.asked}` : ''}`,
     )
-    const samples = lines.length === 0 ? null : `${decisions}:\n${lines.join('\n')}`
+    const samples = lines.length === 0 ? null : [`${decisions}:`, ...lines, ...(more === null ? [] : [more])].join('\n')
     return plainText([rows.map(([label, value]) => `${label}: ${value}`).join('\n'), note, samples])
   }
   const samples = decided.map(
     (sample) =>
-      html`<tr><td>${sample.service}</td><td class="wide"><code>${sample.target}</code></td><td class="${sample.action}">${actions[sample.action]}</td><td class="wide"><code>${ruleOf(sample)}</code></td></tr>
+      html`<tr><td>${sample.service}${sample === asked ? html` <span class="quiet">← ${words.whoami.asked}</span>` : null}</td><td class="wide"><code>${sample.target}</code></td><td class="${sample.action}">${actions[sample.action]}</td><td class="wide"><code>${ruleOf(sample)}</code></td></tr>
 `,
   )
   const table = html`<section><h2>${decisions}</h2>
 <table><thead><tr><th scope="col">${service}</th><th scope="col" class="wide">${target}</th><th scope="col">${decision}</th><th scope="col" class="wide">${rule}</th></tr></thead>
-<tbody>${samples}</tbody></table></section>`
+<tbody>${samples}</tbody></table>${more === null ? null : html`<p class="quiet">${more}</p>`}</section>`
   const body = html`<p>${lead}</p>
 ${note === null ? null : html`<p class="note">${note}</p>`}
 <dl class="facts">${rows.map(([label, value]) => html`<dt>${label}</dt><dd>${value}</dd>`)}</dl>

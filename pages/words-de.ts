@@ -95,6 +95,8 @@ export const de: Words = {
     shared: 'Diese Adresse nutzen mehrere Personen.',
     refused: 'Diese Verbindung ist dem Proxy nicht bekannt: Es wird nichts durchgelassen.',
     decisions: 'Wie jetzt entschieden würde',
+    asked: 'gefragt',
+    more: (shown, all) => `${shown} von ${all} Diensten; nach einem anderen fragen: /whoami?to=HOST`,
     service: 'Dienst',
     target: 'Adresse',
     decision: 'Entscheidung',
@@ -115,6 +117,12 @@ export const de: Words = {
       'Ihre Adresse nutzen mehrere Personen. Bitte geben Sie die Referenz ein, die Ihnen angezeigt wurde: Sie sehen dann nur diese eine Anfrage.',
     none: 'In den letzten 15 Minuten wurde nichts von Ihrer Adresse blockiert.',
     notFound: 'Zu dieser Referenz gibt es aus den letzten 15 Minuten keine blockierte Anfrage von Ihrer Adresse.',
+    refusedBy: {
+      guard: 'Zu Adressen dieser Art stellt der Proxy keine Verbindung her.',
+      port: 'Zu diesem Port öffnet der Proxy keinen Tunnel.',
+    },
+    refusedInstead:
+      'Ein neuer Versuch ändert nichts. Wenn Sie das brauchen, nennen Sie Ihrer IT bitte die Referenz, die hier steht.',
     lookUp: 'Nachsehen',
     when: 'Wann',
     ago: (minutes) => (minutes < 1 ? 'gerade eben' : minutes === 1 ? 'vor 1 Minute' : `vor ${minutes} Minuten`),

@@ -92,6 +92,8 @@ export const en: Words = {
     shared: 'Several people use this address.',
     refused: 'This connection is not known to the proxy: nothing is let through.',
     decisions: 'What would be decided now',
+    asked: 'asked',
+    more: (shown, all) => `${shown} of ${all} services; ask for another: /whoami?to=HOST`,
     service: 'Service',
     target: 'Address',
     decision: 'Decision',
@@ -112,6 +114,12 @@ export const en: Words = {
       'Several people use your address. Please enter the reference that you were shown, to see that request and no other.',
     none: 'Nothing from your address was blocked in the last 15 minutes.',
     notFound: 'There is no blocked request from your address with this reference in the last 15 minutes.',
+    refusedBy: {
+      guard: 'This proxy does not connect to addresses of that kind.',
+      port: 'This proxy does not open tunnels to that port.',
+    },
+    refusedInstead:
+      'Trying again will not help. If you need this, please quote the reference below to your IT support.',
     lookUp: 'Look up',
     when: 'When',
     ago: (minutes) => (minutes < 1 ? 'just now' : minutes === 1 ? '1 minute ago' : `${minutes} minutes ago`),

@@ -58,6 +58,9 @@ export interface Words {
     readonly shared: string
     readonly refused: string
     readonly decisions: string
+    /** Beside what was asked about. */
+    readonly asked: string
+    readonly more: (shown: number, all: number) => string
     readonly service: string
     readonly target: string
     readonly decision: string
@@ -70,6 +73,8 @@ export interface Words {
     readonly sharedLead: string
     readonly none: string
     readonly notFound: string
+    readonly refusedBy: Readonly<Record<'guard' | 'port', string>>
+    readonly refusedInstead: string
     readonly lookUp: string
     readonly when: string
     readonly ago: (minutes: number) => string

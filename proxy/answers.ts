@@ -72,7 +72,9 @@ export function failureAnswer(
 ): Buffer {
   const html = head !== null && wantsPage(head)
   const language = chooseLanguage(head === null ? null : fieldValue(head, 'accept-language'))
-  const body = failurePage({ html, language, status: failure.status, message: failure.message, reference })
+  const { status, message } = failure
+  const denied = failure.failure.outcome === 'denied'
+  const body = failurePage({ html, language, status, denied, message, reference })
   return answer(failure.status, body, html, { error: failure.error, reference }, head, options)
 }
 

@@ -111,10 +111,11 @@ export class Exchange {
     this.#recorded = { verdict, policy: this.policy }
   }
 
-  /** A refusal by the guard or the port list: recorded, with the destination only where it is conferencing. */
+  /** A refusal by the guard or the port list: recorded, with the destination only where it is conferencing. No rule decided it. */
   async recordRefusal(because: string): Promise<void> {
     this.#refused = true
-    if (this.verdict !== null) await this.#record('refuse', this.verdict, because)
+    if (this.verdict === null) return
+    await this.#record('refuse', { ...this.verdict, rule: 'none', exception: null }, because)
   }
 
   /** The verdict turned after the 200: the tunnel is cut. */

@@ -4,7 +4,7 @@
 
 import type { Cell, Column, Matrix, TimedRule } from './matrix.ts'
 import type { ExceptionEntry, Segment } from './model.ts'
-import { duringInWords, instantInWords } from './words.ts'
+import { clientsInWords, duringInWords, instantInWords } from './words.ts'
 
 /** One line for each segment and column, in columns. */
 export function matrixText(matrix: Matrix): string {
@@ -93,8 +93,9 @@ function aligned(rows: readonly (readonly string[])[]): string {
   return rows.map((row) => `${line(row).trimEnd()}\n`).join('')
 }
 
-function exceptionLine({ id, rules, ticket, approver, expiresAt, reason }: ExceptionEntry): string {
-  return `${id}: lifts ${rules.join(', ')} until ${instantInWords(expiresAt)}; ${reason}; ${ticket}, approved by ${approver}`
+function exceptionLine(entry: ExceptionEntry): string {
+  const { id, rules, ticket, approver, expiresAt, reason } = entry
+  return `${id}: for ${clientsInWords(entry)}, lifts ${rules.join(', ')} until ${instantInWords(expiresAt)}; ${reason}; ${ticket}, approved by ${approver}`
 }
 
 function timedLine({ id, during, holds }: TimedRule): string {

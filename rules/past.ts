@@ -31,6 +31,9 @@ export interface PastAsked {
   readonly held: string | null | 'unseen'
 }
 
+/** Who said yes or no: the guard and the port list refuse whatever the rules of the file say. */
+export type Decider = 'rules' | 'guard' | 'port'
+
 /** What became of it. */
 export interface PastVerdict {
   readonly action: VerdictAction | 'sever'
@@ -39,8 +42,7 @@ export interface PastVerdict {
   readonly service: string
   readonly exception: string | null
   readonly revision: string
-  /** Refused by the guard or the port list, which no rule of the file changes. */
-  readonly by: 'rules' | 'guard' | 'port'
+  readonly by: Decider
 }
 
 /** Why the file cannot say what would become of a request. */

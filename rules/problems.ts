@@ -34,8 +34,44 @@ export function shown(value: unknown): string {
   return typeof value === 'number' ? `the number ${value}` : String(value)
 }
 
+/** What people write for words of the rule file that are spelt in no way like it. */
+const OTHER_WORDS: Readonly<Record<string, string>> = {
+  wifi: 'wireless',
+  'wi-fi': 'wireless',
+  wlan: 'wireless',
+  lan: 'wired',
+  cable: 'wired',
+  ethernet: 'wired',
+  fixed: 'wired',
+  cellular: 'mobile',
+  lte: 'mobile',
+  deny: 'block',
+  reject: 'block',
+  drop: 'block',
+  forbid: 'block',
+  permit: 'allow',
+  accept: 'allow',
+  pass: 'allow',
+  audit: 'log',
+  record: 'log',
+  warn: 'log',
+  meet: 'google-meet',
+  goto: 'goto-meeting',
+  jabber: 'cisco-jabber',
+  messenger: 'facebook-messenger',
+  slack: 'slack-huddles',
+  chime: 'amazon-chime-sdk',
+}
+
 /** `; did you mean "…"?` with the candidate nearest to `word`; '' when none is near. */
 export function didYouMean(word: string, candidates: Iterable<string>): string {
+  const known = new Set(candidates)
+  const meant = Object.hasOwn(OTHER_WORDS, word.toLowerCase()) ? OTHER_WORDS[word.toLowerCase()] : undefined
+  if (meant !== undefined && known.has(meant)) return `; did you mean ${quoted(meant)}?`
+  return nearest(word, known)
+}
+
+function nearest(word: string, candidates: Iterable<string>): string {
   const limit = Math.min(3, Math.max(1, Math.floor(word.length / 3)))
   let best: string | null = null
   let bestDistance = limit + 1

@@ -1,7 +1,7 @@
 /**
  * Parts of the rules in the words that people read: in steps, differences and reports.
  */
-import type { During } from './model.ts'
+import type { During, ExceptionEntry } from './model.ts'
 
 const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']
 
@@ -15,6 +15,19 @@ export function listed(words: Iterable<string>, conjunction: 'and' | 'or'): stri
 /** A list of more than six is cut. */
 export function shortened(list: readonly string[]): string {
   return list.length <= 6 ? listed(list, 'and') : listed([...list.slice(0, 5), `${list.length - 5} more`], 'and')
+}
+
+/** Whom an exception is for: its prefixes (`10.20.5.0/24`; where they are many, how many), or `segment wifi`. */
+export function clientsInWords({ from, segments }: Pick<ExceptionEntry, 'from' | 'segments'>): string {
+  if (from !== null)
+    return from.length > 6
+      ? `${from.length} prefixes`
+      : listed(
+          from.map(({ text }) => text),
+          'and',
+        )
+  const names = segments ?? []
+  return `${names.length === 1 ? 'segment' : 'segments'} ${shortened(names)}`
 }
 
 /** `mon-fri 08:00-18:00 Europe/Berlin`. */

@@ -183,7 +183,7 @@ t.test('a running proxy is asked for its health, its view of this machine and it
   t.equal(sound.code, 0, sound.out + sound.errors)
   t.match(sound.out, 'health: ready')
   t.match(sound.out, 'seen as 127.0.0.1 (socket), in segment desks (wired) by 127.0.0.1/32')
-  t.match(sound.out, 'rules: 1 tests pass')
+  t.match(sound.out, 'rules: 1 test passes')
   writeFileSync(join(landline.dir, 'rules.yaml'), `${RULES}rulez: 1\n`)
   await landline.waitForLog('rules refused')
   const refused = await command(landline.dir, ['doctor', ...flags])

@@ -111,6 +111,7 @@ t.test('of two proxies on one folder the second does not start, and the first do
   const second = await startAndFail(t, { dir: landline.dir })
   t.equal(second.code, 1)
   t.match(second.errors, `The audit folder data/audit is written by process ${landline.pid} `)
+  t.notMatch(second.errors, 'stack', 'what there is to do is said in the message')
   referenceOf(await ask(landline.port, 'http://zoom.us/'))
   t.equal(await landline.stop(), 0)
   t.strictSame(chainFaults(join(landline.dir, 'data', 'audit')), [])

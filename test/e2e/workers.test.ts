@@ -5,6 +5,7 @@ import { Agent, get } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { orTaken } from '../../cli/port-taken.ts'
 import { ask, open as connectTo, tunnel } from './ask.ts'
 import { attach } from './inspector.ts'
 import {
@@ -214,7 +215,12 @@ t.test('a port that somebody has is told, also where threads would share it', as
   const flags = [...TWO, '--listen', `127.0.0.1:${port}`]
   const { code, errors } = await startAndFail(t, { rules: rules(0), config: LOOPBACK, flags })
   t.equal(code, 1)
-  t.match(errors, `EADDRINUSE: address already in use 127.0.0.1:${port}`)
+  t.match(errors, `127.0.0.1:${port} is taken: give the listener another address with --listen ADDRESS:PORT\n`)
+  t.notMatch(errors, 'at Server.', 'no stack')
+  const again = once(createServer().listen(port, '127.0.0.1'), 'listening')
+  await t.rejects(orTaken(again, '--admin'), {
+    message: `127.0.0.1:${port} is taken: give the admin port another address with --admin ADDRESS:PORT`,
+  })
 
   const landline = await start(t, { rules: rules(0), config: LOOPBACK, flags: TWO })
   const dir = scratch(t)
@@ -223,5 +229,9 @@ t.test('a port that somebody has is told, also where threads would share it', as
     rules: rules(0),
     flags: [...TWO, '--listen', `127.0.0.1:${landline.port}`],
   })
-  t.match(second, { code: 1, errors: /EADDRINUSE/ }, 'another Landline does not take half of the connections')
+  t.match(
+    second,
+    { code: 1, errors: /is taken: give the listener/ },
+    'another Landline does not take half of the connections',
+  )
 })

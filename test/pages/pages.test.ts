@@ -2,13 +2,14 @@ import t from 'tap'
 import { preferredForm, wantsHtml } from '../../pages/accept.ts'
 import { blockedPage } from '../../pages/blocked.ts'
 import { html, oneLine, printable } from '../../pages/html.ts'
-import { chooseLanguage, chooseText, LANGUAGES, pickText } from '../../pages/language.ts'
+import { chooseLanguage, LANGUAGES, pickText } from '../../pages/language.ts'
 import { homePage, noticePage } from '../../pages/own-pages.ts'
 import { type DenialPage, denialPage, failurePage } from '../../pages/pages.ts'
 import { preparePages } from '../../pages/prepared.ts'
 import { PAGE_POLICY } from '../../pages/shell.ts'
 import { type Whoami, whoamiPage } from '../../pages/whoami.ts'
 import { WORDS } from '../../pages/words.ts'
+import { FAILURES } from '../../proxy/failures.ts'
 import { MEDIA, VERDICT_ACTIONS } from '../../rules/model.ts'
 
 const withoutStyle = (page: string) => page.replace(/<style>.*<\/style>/s, '')
@@ -59,7 +60,7 @@ const TEXT_CASES: readonly (readonly [
 ]
 
 t.test('a text of the rule file is shown in the language that the client wants most', async (t) => {
-  for (const [name, texts, wanted, want] of TEXT_CASES) t.equal(chooseText(texts, wanted), want, name)
+  for (const [name, texts, wanted, want] of TEXT_CASES) t.equal(pickText(texts, wanted).text, want, name)
   t.same(pickText({ '': 'x' }, 'de'), { text: 'x', language: '' })
 })
 
@@ -239,12 +240,13 @@ const FAILURE_CASES: readonly (readonly [status: number, en: string, de: string]
 ]
 
 t.test('a failure says on which side it is, what it was, and its reference where there is one', async (t) => {
-  const failure = { message: 'The <server> is gone.', reference: null, html: false } as const
+  const failure = { message: 'The <server> is gone.', reference: null, html: false, denied: false } as const
   for (const [status, en, de] of FAILURE_CASES) {
     t.match(failurePage({ ...failure, language: 'en', status }), en, `${status} en`)
     t.match(failurePage({ ...failure, language: 'de', status, html: true }), de, `${status} de`)
   }
   t.notMatch(failurePage({ ...failure, language: 'en', status: 502 }), 'Reference')
+  t.match(failurePage({ ...failure, language: 'en', status: 502, denied: true }), WORDS.en.failure.denied[0])
   t.match(failurePage({ ...failure, language: 'en', status: 502, reference: 'r-1' }), 'Reference: r-1')
   const page = failurePage({ ...failure, html: true, language: 'de', status: 502, reference: 'r-1' })
   t.match(page, '<p lang="en">The &lt;server&gt; is gone.</p>')
@@ -263,6 +265,7 @@ const SEEN: Whoami = {
   rules: { name: 'office', revision: 'sha256:1' },
   asked: null,
   decisions: [{ service: 'Zoom', target: 'zoom.us:443', action: 'block', rule: 'zoom-fixed-only', exception: null }],
+  services: 1,
 }
 
 t.test('whoami shows where the client sits and what is decided for it', async (t) => {
@@ -280,9 +283,14 @@ t.test('whoami shows where the client sits and what is decided for it', async (t
   t.match(page, '<td class="block">blockiert</td>')
   t.notMatch(page, 'Auf dem Weg über')
   const asked = { service: 'none', target: '[::1]:443', action: 'log', rule: 'ip_literals', exception: null } as const
-  t.match(whoamiPage({ ...SEEN, asked }, false, 'en'), /none \(\[::1\]:443\): .*\[ip_literals\]\n.*Zoom/)
+  t.match(whoamiPage({ ...SEEN, asked }, false, 'en'), /none \(\[::1\]:443\): .*\[ip_literals\] ← asked\n.*Zoom/)
   t.match(whoamiPage({ ...SEEN, asked }, true, 'en'), '<code>[::1]:443</code>')
   t.match(whoamiPage({ ...SEEN, prefix: null, decisions: [] }, false, 'en'), 'Network: none')
+  const [zoom = null] = SEEN.decisions
+  const known = whoamiPage({ ...SEEN, asked: zoom, services: 78 }, false, 'en')
+  t.equal(known.split('zoom.us:443').length - 1, 1, 'what was asked about is listed once')
+  t.match(known, '1 of 78 services; ask for another: /whoami?to=HOST')
+  t.match(whoamiPage({ ...SEEN, services: 78 }, true, 'de'), '1 von 78 Diensten')
 })
 
 t.test('the client reads its denials, with when, why and what instead', async (t) => {
@@ -292,9 +300,10 @@ t.test('the client reads its denials, with when, why and what instead', async (t
     at: now - 121_000,
     service: 'Zoom',
     host: 'zoom.us',
+    by: 'rules',
     reason: { de: 'G', en: 'R<' },
     alternative: null,
-  }
+  } as const
   const options = { language: 'en', acceptLanguage: null, now } as const
   const text = blockedPage({ ...options, html: false, view: 'list', entries: [entry] })
   for (const want of ['Zoom: zoom.us', '2 minutes ago (09:12:59 UTC)', 'Why: R<', 'dial-in number', 'Reference: r-1'])
@@ -314,10 +323,33 @@ t.test('the client reads its denials, with when, why and what instead', async (t
   t.notMatch(blockedPage({ ...options, html: true, view: 'list', entries: [entry] }), '<form')
 })
 
+t.test('what the guard or the port list refused is told as it was at first, and has a title', (t) => {
+  const options = { acceptLanguage: null, now: 0, view: 'list' } as const
+  const refused = { reference: 'r-1', at: 0, service: null, host: '', reason: { en: 'R' }, alternative: { en: 'A' } }
+  for (const [by, code] of [
+    ['guard', 'ERR_PROHIBITED'],
+    ['port', 'ERR_PORT'],
+  ] as const) {
+    for (const language of LANGUAGES) {
+      const title = WORDS[language].failure.denied[0]
+      const text = blockedPage({ ...options, language, html: false, entries: [{ ...refused, by }] })
+      const page = blockedPage({ ...options, language, html: true, entries: [{ ...refused, by }] })
+      t.match(text, `${title}\n`, text)
+      t.match(page, `<h2>${title}</h2>`)
+      for (const told of [text, page]) t.notMatch(told, WORDS[language].noAlternative)
+    }
+    t.match(
+      blockedPage({ ...options, language: 'en', html: false, entries: [{ ...refused, by }] }),
+      FAILURES[code].message,
+    )
+  }
+  t.end()
+})
+
 t.test('every page stands alone: it loads nothing, runs nothing, and its markup is closed', async (t) => {
   const pages = LANGUAGES.flatMap((language) => [
     denialPage({ ...DENIAL, language }),
-    failurePage({ html: true, language, status: 502, message: 'm', reference: 'r' }),
+    failurePage({ html: true, language, status: 502, denied: false, message: 'm', reference: 'r' }),
     whoamiPage(SEEN, true, language),
     homePage(true, language),
     noticePage(true, language, 'notFound'),

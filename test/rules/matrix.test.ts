@@ -153,7 +153,7 @@ t.test('text has a line for each segment and column', async (t) => {
   t.match(text, /^wifi {5}wireless {2}zoom, partner-meet {2}block {8}zoom-fixed-only {3}g7-prep$/m)
   t.match(
     text,
-    /^g7-prep: lifts zoom-fixed-only until 2026-12-31T17:00:00Z; Delegation without desks; CHG-1234, approved by head of division$/m,
+    /^g7-prep: for 10\.20\.5\.0\/24, lifts zoom-fixed-only until 2026-12-31T17:00:00Z; Delegation without desks; CHG-1234, approved by head of division$/m,
   )
   t.notMatch(text, / $/m)
 })

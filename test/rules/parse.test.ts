@@ -421,6 +421,14 @@ t.test('what was meant is the nearest word, if one is near', async (t) => {
   const words = ['service', 'segment', 'sni', 'webex']
   t.equal(didYouMean('sevrice', words), '; did you mean "service"?')
   t.equal(didYouMean('SEGMENTS', words), '; did you mean "segment"?')
+  for (const [word, wanted] of [
+    ['wifi', 'wireless'],
+    ['Deny', 'block'],
+    ['meet', 'google-meet'],
+  ] as const) {
+    t.equal(didYouMean(word, ['wired', 'wireless', 'block', 'google-meet']), `; did you mean "${wanted}"?`)
+    t.equal(didYouMean(word, words), '', 'only where it can stand')
+  }
   t.equal(didYouMean('sn', words), '; did you mean "sni"?')
   t.equal(didYouMean('wx', words), '')
   t.equal(didYouMean('colour', words), '')
