@@ -86,7 +86,7 @@ export class Connection {
     try {
       return await this.#answer(head, exchange)
     } catch (error) {
-      this.#fail(failureOf(error), head, exchange)
+      this.#fail(await recorded(failureOf(error), exchange), head, exchange)
       return false
     } finally {
       this.exchange = null
@@ -207,6 +207,12 @@ export class Connection {
 
 function mayBeginRequest(byte: number): boolean {
   return byte === CR || is(byte, TCHAR)
+}
+
+/** The failure to answer with, once the verdict of what failed stands on the record where it needs one. */
+async function recorded(failure: ProxyError, exchange: Exchange): Promise<ProxyError> {
+  if (failure.code === 'ERR_RECORD') return failure
+  return exchange.settleFailed().then(() => failure, failureOf)
 }
 
 function failureOf(error: unknown): ProxyError {

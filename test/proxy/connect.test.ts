@@ -308,6 +308,11 @@ t.test('what must not be dialled is not', async (t) => {
     ['127.0.0.77:7443', / 502 [\s\S]*connection_refused/, null],
     [`127.0.0.1:${guarded.port}`, / 403 /, { action: 'refuse' }],
     ['nowhere.test:443', / 502 [\s\S]*dns_error/, null],
+    [
+      'lost.logged.test:443',
+      / 502 [\s\S]*dns_error/,
+      { action: 'log', destination: { domain: 'lost.logged.test', ip: null } },
+    ],
     ['empty.test:443', / 502 [\s\S]*dns_error/, null],
     ['landline.internal:443', / 403 /, null],
     ['twice.test:443', / 502 [\s\S]*connection_refused/, null],
