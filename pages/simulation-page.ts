@@ -9,10 +9,11 @@ import { STYLE } from './style.ts'
 /** Rows of one table. */
 const MOST_ROWS = 500
 
-const WIDE = `main { max-width: 80rem; } .numbers { font-variant-numeric: tabular-nums; text-align: right; }
+const WIDE = `body { padding: 0 1.5rem; } main { max-width: 96rem; } .numbers { font-variant-numeric: tabular-nums; text-align: right; }
 .totals { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem; margin: 1.4rem 0 0; padding: 0; list-style: none; }
 .totals li { border: 1px solid var(--line); border-radius: 4px; padding: .6rem .9rem; } .totals b { display: block; font-size: 1.6rem; line-height: 1.2; }
 .scroll { overflow-x: auto; } tr { break-inside: avoid; } thead { display: table-header-group; } td small { display: block; color: var(--quiet); }
+.whole { white-space: nowrap; }
 .sign { margin-top: 3.5rem; } .sign span { display: inline-block; width: 16em; border-bottom: 1px solid var(--ink); }`
 
 const KINDS = ['newly_blocked', 'newly_allowed', 'changed_rule'] as const
@@ -126,8 +127,8 @@ function said({
 
 function seenCells(seen: Seen): Html {
   const { requests, first, last, hosts, references } = seen
-  return html`<td class="numbers">${requests}</td><td>${clientsInWords(seen)}</td><td>${instantInWords(first)}<small>${instantInWords(last)}</small></td>
-<td>${hosts.join(', ')}</td><td><small>${references.join(' ')}</small></td>`
+  return html`<td class="numbers">${requests}</td><td>${clientsInWords(seen)}</td><td class="whole">${instantInWords(first)}<small>${instantInWords(last)}</small></td>
+<td>${hosts.join(', ')}</td><td class="whole">${references.length === 0 ? 'none on record' : references.map((reference) => html`<small>${reference}</small>`)}</td>`
 }
 
 function more(rows: number): Html | null {
