@@ -111,7 +111,9 @@ function clientOf(url: string, startedAt: number): Prometheus {
     get,
     query: async (expr) => samplesOf(await get('query', { query: expr })),
     queryRange: async (expr) => {
-      const range = { start: String(startedAt), end: String(Date.now() / 1000), step: String(INTERVAL_SECONDS) }
+      // One step more: what was scraped since the last whole one counts too.
+      const end = Date.now() / 1000 + INTERVAL_SECONDS
+      const range = { start: String(startedAt), end: String(end), step: String(INTERVAL_SECONDS) }
       return samplesOf(await get('query_range', { query: expr, ...range }))
     },
   }
