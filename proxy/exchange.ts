@@ -111,9 +111,10 @@ export class Exchange {
     this.#recorded = { verdict, policy: this.policy }
   }
 
-  /** What was let through is on the record also where it failed before its address was known. Throws ERR_RECORD. */
+  /** What was let through is on the record also where it failed before its address was known; what was answered is there already. Throws ERR_RECORD. */
   async settleFailed(): Promise<void> {
-    if (this.verdict !== null && !this.#refused && letsThrough(this.verdict)) await this.settle()
+    if (this.hasAnswered || this.#refused) return
+    if (this.verdict !== null && letsThrough(this.verdict)) await this.settle()
   }
 
   /** A refusal by the guard or the port list: recorded, with the destination only where it is conferencing. No rule decided it. */
