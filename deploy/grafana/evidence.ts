@@ -170,28 +170,37 @@ const proven: Section = {
       description:
         'By proxy. More than two days beyond `audit.retention_days`, purging does not work, and the log says why.',
       unit: 's',
-      width: 8,
+      width: 6,
       queries: [{ expr: `time() - (${value('auditOldest')} > 0)`, legend: '{{instance}}' }],
     }),
     lines({
       title: 'Disk left',
       description: 'Space left for records, by proxy. The line is where the alert begins.',
       unit: 'bytes',
-      width: 8,
+      width: 6,
       steps: ['red', [1e9, 'green']],
       queries: [{ expr: value('auditDiskFree'), legend: '{{instance}}' }],
     }),
     lines({
       title: 'Records that receivers lack',
       description:
-        'By receiver of `audit.ship`, and attempts per second that failed. A receiver that is away catches up by itself when it is back.',
+        'By receiver of `audit.ship`. One that is away catches up by itself when it is back; what it has not taken when its records are purged, it misses.',
       unit: 'short',
-      width: 8,
+      width: 6,
+      noValue: 'nothing is shipped',
+      steps: ['green', [1000, 'red']],
+      queries: [{ expr: sum(['target'], value('shipBehind')), legend: '{{target}}' }],
+    }),
+    lines({
+      title: 'Shipping',
+      description:
+        'Records per second that each receiver has taken, and attempts per second that failed: the log has the cause.',
+      unit: 'ops',
+      width: 6,
       noValue: 'nothing is shipped',
       queries: [
-        { expr: sum(['target'], value('shipBehind')), legend: '{{target}} lacks' },
-        { expr: sum(['target'], rate('shipFailures')), legend: '{{target}} failed' },
         { expr: sum(['target'], rate('shipped')), legend: '{{target}} taken' },
+        { expr: sum(['target'], rate('shipFailures')), legend: '{{target}} failed' },
       ],
     }),
   ],

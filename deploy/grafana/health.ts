@@ -19,7 +19,7 @@ const answer: Section = {
       expr: `avg(${ofInstances('up')})`,
     }),
     number({
-      title: 'Requests without a fault of ours',
+      title: 'Served without fault',
       description:
         'In the time shown, the share of requests that did not end as `proxy_error`. The objective is 99.9 %. Denials, clients that break off and servers that fail are not faults of the proxy.',
       unit: 'percentunit',
@@ -185,13 +185,11 @@ const capacity: Section = {
   panels: [
     lines({
       title: 'Tunnels open',
-      description: 'By proxy, and the limit of one. A meeting is one tunnel for hours.',
+      description:
+        'By proxy. A meeting is one tunnel for hours. How full the fullest proxy is, against `limits.connections`, stands on top.',
       unit: 'short',
       width: 8,
-      queries: [
-        { expr: value('tunnelsActive'), legend: '{{instance}}' },
-        { expr: `max(${value('tunnelsLimit')})`, legend: 'limit' },
-      ],
+      queries: [{ expr: value('tunnelsActive'), legend: '{{instance}}' }],
     }),
     lines({
       title: 'Bytes in tunnels',

@@ -20,11 +20,11 @@ const answer: Section = {
   title: null,
   panels: [
     number({
-      title: 'Is the control in force?',
+      title: 'Control in force?',
       description:
         'Share of the proxies whose rule file is in mode `enforce`. In mode `monitor` a block is only recorded as a would-block. Below 100 %: see *Rules in force* for which.',
       unit: 'percentunit',
-      width: 4,
+      width: 3,
       steps: ['red', [1, 'green']],
       words: { 0: 'monitor only', 1: 'enforced' },
       expr: `(count(${value('rulesInfo', 'mode="enforce"')}) or vector(0)) / count(${value('rulesInfo')})`,
@@ -68,7 +68,7 @@ const answer: Section = {
       link: records({ decision: 'block' }),
     }),
     number({
-      title: 'Let through all the same',
+      title: 'Let through anyway',
       description: `Requests that an exception or break-glass let through although a rule blocks them, and would-blocks, in the time shown.${command('--action except')}`,
       unit: 'short',
       width: 3,
@@ -95,7 +95,7 @@ const answer: Section = {
       description:
         'Connections whose client address is probably not that of the client, in the time shown; `share` and `forwarded_header`, which have harmless causes, left out. The rules are decided by the address: if that is wrong, so is every verdict.',
       unit: 'short',
-      width: 2,
+      width: 3,
       decimals: 0,
       steps: ['green', [1, 'red']],
       expr: sum([], inRange('suspects', 'reason!~"share|forwarded_header"')),

@@ -17,6 +17,8 @@ export const alertmanagerProgram = peer('Alertmanager', 'prometheus-alertmanager
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>
   readonly values: readonly number[]
+  /** Of each value, in seconds since 1970. */
+  readonly times: readonly number[]
 }
 
 export interface Prometheus {
@@ -103,10 +105,10 @@ function clientOf(url: string, startedAt: number): Prometheus {
     return data
   }
   const samplesOf = (data: unknown) =>
-    (data as Result).result.map(({ metric, value, values = value ? [value] : [] }) => ({
-      labels: metric,
-      values: values.map(([, text]) => Number(text)).filter((number) => !Number.isNaN(number)),
-    }))
+    (data as Result).result.map(({ metric, value, values = value ? [value] : [] }) => {
+      const points = values.filter(([, text]) => !Number.isNaN(Number(text)))
+      return { labels: metric, values: points.map(([, text]) => Number(text)), times: points.map(([time]) => time) }
+    })
   return {
     get,
     query: async (expr) => samplesOf(await get('query', { query: expr })),

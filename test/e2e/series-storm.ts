@@ -25,7 +25,7 @@ const RELOAD_MS = 500
 const PATIENCE_MS = 1000
 /** Names are the parent's to resolve: none of them leaves this machine. */
 const config = (parent: number) =>
-  `${LOOPBACK}workers: 2\nparents: [{ url: "http://127.0.0.1:${parent}" }]\nlimits: { head_ms: 1000, hello_ms: 500 }\n`
+  `${LOOPBACK}workers: 2\nparents: [{ url: "http://127.0.0.1:${parent}" }]\nlimits: { hello_ms: 500 }\n`
 const rules = (number: number) => `version: 1
 name: storm-${number}
 unknown_clients: classify
