@@ -120,6 +120,7 @@ async function requestsOf(port: number, { meet, call, trial, web, webPort }: Pla
   await through(await tunnel(port, meet, DESK), meet)
   await get(WIFI, `http://${meet}/`) // blocked
   await through(await tunnel(port, meet, WIFI), meet) // until break-glass lets it through
+  await tunnel(port, 'meet.test:443', WIFI) // the same, and there is no such name
   await tunnel(port, 'zoom.us:443', STRANGER) // refused, as nobody knows who that is
   await get(VPN, `http://${call}/`) // recorded
   await through(await tunnel(port, call, VPN), call)
