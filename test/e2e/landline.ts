@@ -136,7 +136,9 @@ export function command(dir: string, args: readonly string[], input?: string): P
 
 /** Every series of /metrics, by name and labels as written there. */
 export async function readSeries(adminPort: number): Promise<ReadonlyMap<string, number>> {
-  const text = await (await fetch(`http://127.0.0.1:${adminPort}/metrics`)).text()
+  // On a connection of its own: one that was kept may be closed at the very moment in which it is used again.
+  const answer = await fetch(`http://127.0.0.1:${adminPort}/metrics`, { headers: { connection: 'close' } })
+  const text = await answer.text()
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]))
 }

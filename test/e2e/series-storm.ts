@@ -6,6 +6,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { open } from './ask.ts'
 import { hostile, type Places } from './hostile-clients.ts'
@@ -79,10 +80,13 @@ export async function seriesStorm(
   const places = { port: landline.port, web, echo: web }
   const counts = [await count(landline)]
   const until = Date.now() + seconds * 1000
-  const watch = setInterval(() => void count(landline).then((series) => counts.push(series)), 1000)
   const reloader = setInterval(() => reload(landline), RELOAD_MS)
-  await Promise.all(Array.from({ length: clients }, (_, number) => client(number, until, places)))
-  clearInterval(watch)
+  const all = Array.from({ length: clients }, (_, number) => client(number, until, places))
+  while (Date.now() < until) {
+    await wait(1000)
+    counts.push(await count(landline))
+  }
+  await Promise.all(all)
   clearInterval(reloader)
   counts.push(await count(landline))
   return { counts, ...(await totals(landline)) }
