@@ -151,7 +151,11 @@ export const METRICS = {
     BUCKETS.sync,
     'Time to bring a batch of audit records to disk: the least that a recorded answer takes.',
   ),
-  auditTreeSize: gauge('audit_tree_size', {}, 'Records that the newest checkpoint covers, over all files.'),
+  auditTreeSize: gauge(
+    'audit_tree_size',
+    {},
+    'Records in the audit log, over all files, purged ones included. The newest checkpoint may cover a few less.',
+  ),
   auditCheckpoint: gauge(
     'audit_last_checkpoint_timestamp_seconds',
     {},

@@ -145,7 +145,7 @@ const proven: Section = {
     lines({
       title: 'Records under signature',
       description:
-        'What the newest checkpoint covers, by proxy. It only ever grows; compare it with a checkpoint that you keep elsewhere.',
+        'Records in the log, by proxy, purged ones included. It only ever grows; compare it with a checkpoint that you keep elsewhere.',
       unit: 'short',
       width: 8,
       queries: [{ expr: value('auditTreeSize'), legend: '{{instance}}' }],
