@@ -2,6 +2,7 @@
  * `repeat_seconds`: an app that retries its refused request in a storm gets one reference. The first denial is recorded,
  * the same again within the window shares its reference, and one `repeat` record at the window's end says how many came.
  */
+import { ArrivalMap } from '../rules/arrivals.ts'
 import type { SystemEvent, TrafficEvent } from '../rules/events.ts'
 import type { RepeatEvent } from './record.ts'
 
@@ -29,7 +30,7 @@ interface Window {
 export class Repeats {
   readonly #options: RepeatsOptions
   /** By what they share. All last equally long, so that the oldest ends first. */
-  readonly #windows = new Map<string, Window>()
+  readonly #windows = new ArrivalMap<string, Window>()
   #timer: NodeJS.Timeout | null = null
 
   constructor(options: RepeatsOptions) {
@@ -55,7 +56,10 @@ export class Repeats {
 
   /** Ends every window. Resolves when their records have been handed on. */
   async flush(): Promise<void> {
-    await Promise.all([...this.#windows].map(([key, window]) => this.#end(key, window)))
+    const ends: Promise<void>[] = []
+    for (let oldest = this.#windows.oldest; oldest !== null; oldest = this.#windows.oldest)
+      ends.push(this.#end(...oldest))
+    await Promise.all(ends)
   }
 
   #begin(key: string, event: TrafficEvent, at: number): Promise<string> {
@@ -67,8 +71,8 @@ export class Repeats {
     reference.catch(() => {
       if (this.#windows.get(key) === window) this.#windows.delete(key)
     })
-    const [oldest] = this.#windows
-    if (oldest !== undefined && this.#windows.size > maxWindows) void this.#end(...oldest)
+    const { oldest } = this.#windows
+    if (oldest !== null && this.#windows.size > maxWindows) void this.#end(...oldest)
     this.#schedule()
     return reference
   }
@@ -91,9 +95,10 @@ export class Repeats {
   }
 
   #schedule(): void {
-    const [oldest] = this.#windows.values()
-    if (this.#timer !== null || oldest === undefined) return
-    const wait = oldest.startedAt + this.#options.windowMs - this.#options.now()
+    const { oldest } = this.#windows
+    if (this.#timer !== null || oldest === null) return
+    const [, { startedAt }] = oldest
+    const wait = startedAt + this.#options.windowMs - this.#options.now()
     // Unreferenced: an open window must not keep the process running; closing flushes.
     this.#timer = setTimeout(() => this.#sweep(), Math.max(1, Math.min(wait, this.#options.windowMs))).unref()
   }
@@ -101,10 +106,8 @@ export class Repeats {
   #sweep(): void {
     this.#timer = null
     const at = this.#options.now()
-    for (const [key, window] of this.#windows) {
-      if (!this.#ended(window, at)) break
-      void this.#end(key, window)
-    }
+    for (let { oldest } = this.#windows; oldest !== null && this.#ended(oldest[1], at); oldest = this.#windows.oldest)
+      void this.#end(...oldest)
     this.#schedule()
   }
 }

@@ -2,6 +2,7 @@
  * Names to addresses, asked once: the answer is cached for as long as it holds, within bounds, and many requests for
  * one name wait for one query, which has a deadline.
  */
+import { ArrivalMap } from '../rules/arrivals.ts'
 import type { Observer } from '../rules/events.ts'
 import type { Address } from '../rules/model.ts'
 import { ProxyError } from './failures.ts'
@@ -47,7 +48,7 @@ export function createResolver({
   lookup = systemLookup(),
   now = () => performance.now(),
 }: ResolverOptions): Resolver {
-  const known = new Map<string, Entry>()
+  const known = new ArrivalMap<string, Entry>()
   const asked = new Map<string, Promise<Entry>>()
 
   async function ask(name: string): Promise<Entry> {
@@ -80,9 +81,8 @@ export function createResolver({
         before.refreshAt = entry.until // no sooner than it would be asked for again without the good one
         return entry
       }
-      known.delete(name)
       known.set(name, entry)
-      if (known.size > MAX_NAMES) known.delete(known.keys().next().value ?? name)
+      if (known.size > MAX_NAMES && known.oldest !== null) known.delete(known.oldest[0])
       return entry
     })
     asked.set(name, answer)

@@ -6,6 +6,7 @@ import t from 'tap'
 import { readLastGood, readRevision } from '../../audit/archive.ts'
 import { readLines, readRecords } from '../../audit/read.ts'
 import type { RecordedEvent } from '../../audit/record.ts'
+import { Repeats } from '../../audit/repeats.ts'
 import type { TrafficEvent } from '../../rules/events.ts'
 import { codeOf, denial, FaultyDisk, NOON, openWith, type Plain, REVISION, readLog, systemEvent } from './helpers.ts'
 
@@ -215,6 +216,31 @@ t.test('repeat_seconds: the same denial again shares the first reference, and is
   )
   t.same(repeats[0].landline.repeat, want)
   t.equal(records.at(-1).event.action, 'stop', 'an orderly stop has the last word')
+})
+
+t.test('of more windows than may be open, the one that began first ends early, with its count', async (t) => {
+  let now = NOON
+  const kept: string[] = []
+  let number = 0
+  const repeats = new Repeats({
+    windowMs: 60_000,
+    maxWindows: 2,
+    record: async () => `reference ${++number}`,
+    keep: ({ of, reference, count }) => kept.push(`${of.destination?.domain}: ${reference}, ${count} more`),
+    now: () => now,
+  })
+  const denied = [1, 2, 1, 3, 2, 3, 1]
+  for (const host of denied) {
+    now += 1
+    await repeats.record(denial(host))
+  }
+  await repeats.flush()
+  t.strictSame(kept, [
+    'us1web.zoom.us: reference 1, 1 more',
+    'us2web.zoom.us: reference 2, 1 more',
+    'us3web.zoom.us: reference 3, 1 more',
+  ])
+  t.equal(number, 4)
 })
 
 t.test('a window ends by itself, and failed denials share nothing', async (t) => {

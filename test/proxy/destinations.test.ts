@@ -177,6 +177,28 @@ t.test('a name is asked for once, for as long as its answer holds', async (t) =>
   )
 })
 
+t.test('of more names than are kept, the one that was learnt first is forgotten', async (t) => {
+  const MOST = 20_000
+  let asked = 0
+  const resolver = createResolver({
+    dnsMs: 1000,
+    now: () => 0,
+    observer: { resolved: () => {} },
+    lookup: async () => {
+      asked += 1
+      return { addresses: [address('192.0.2.1')], seconds: 300 }
+    },
+  })
+  const isKnown = (number: number) => resolver.known(`name-${number}.test`) !== null
+  for (let number = 0; number < MOST; number++) await resolver.resolve(`name-${number}.test`)
+  t.ok(isKnown(0))
+  await resolver.resolve(`name-${MOST}.test`)
+  t.strictSame([0, 1, MOST].map(isKnown), [false, true, true])
+  await resolver.resolve('name-0.test')
+  t.strictSame([0, 1, 2].map(isKnown), [true, false, true], 'asked for anew, it is the latest')
+  t.equal(asked, MOST + 2)
+})
+
 t.test('the machine’s names: the hosts file, the search list, then DNS by both families', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'names-'))
   t.teardown(() => rmSync(folder, { recursive: true }))

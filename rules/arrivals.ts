@@ -1,4 +1,7 @@
-/** Values in the order in which they came, any of which may be taken out. A Map would do, but finds its first key only past all holes. */
+/**
+ * Values in the order in which they came, any of which may be taken out, so that bounded tables can forget the oldest. A Map alone would
+ * do, but finds its first key only past the holes of all that were deleted.
+ */
 
 /** A value's place; given back to take the value out. */
 export interface Place<T> {
@@ -48,5 +51,37 @@ export class Arrivals<T> {
     const values: T[] = []
     for (let place = this.#last; place !== null; place = place.before) values.push(place.value)
     return values
+  }
+}
+
+/** A Map that knows its oldest entry at once. */
+export class ArrivalMap<K, V> {
+  readonly #places = new Map<K, Place<readonly [K, V]>>()
+  readonly #order = new Arrivals<readonly [K, V]>()
+
+  get size(): number {
+    return this.#places.size
+  }
+
+  /** Of those that are left, the one that was set first. */
+  get oldest(): readonly [K, V] | null {
+    return this.#order.oldest?.value ?? null
+  }
+
+  get(key: K): V | undefined {
+    return this.#places.get(key)?.value[1]
+  }
+
+  /** The latest from then on, also where the key was there before. */
+  set(key: K, value: V): void {
+    this.delete(key)
+    this.#places.set(key, this.#order.add([key, value]))
+  }
+
+  delete(key: K): void {
+    const place = this.#places.get(key)
+    if (place === undefined) return
+    this.#places.delete(key)
+    this.#order.remove(place)
   }
 }
