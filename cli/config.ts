@@ -54,6 +54,8 @@ export interface ConfigSources {
 /** `config` is null when a problem is an error. */
 export interface LoadedConfig {
   readonly config: ServerConfig | null
+  /** Where the setting `key` was given, as in `ConfigProblem.where`; null: nowhere, it is the default. */
+  readonly placeOf: (key: string) => string | null
   readonly problems: readonly ConfigProblem[]
 }
 
@@ -85,7 +87,8 @@ export function loadConfig({ flags, env, readFile }: ConfigSources): LoadedConfi
   }
   const sorted = problems.toSorted((x, y) => BY_PLACE.compare(x.where, y.where))
   const isRefused = !checked.success || problems.some(({ severity }) => severity === 'error')
-  return { config: isRefused ? null : Object.freeze({ ...settingsOf(checked.data), ...run }), problems: sorted }
+  const config = isRefused ? null : Object.freeze({ ...settingsOf(checked.data), ...run })
+  return { config, problems: sorted, placeOf: (key) => layers.givenAt(key) }
 }
 
 /** `landline.yaml:3:5: error: …` */

@@ -42,9 +42,13 @@ export class Layers {
     return this.#file === null || value === undefined ? null : { place: formatPlace(this.#file.placeOf(path)), value }
   }
 
-  /** Whether anybody gave `key`; else it is a default. */
+  /** The flag, variable or place in the file that gave `key`; null: it is a default. */
+  givenAt(key: string): string | null {
+    return this.#overlays.get(key) ?? this.inFile(key)?.place ?? null
+  }
+
   isGiven(key: string): boolean {
-    return this.#overlays.has(key) || this.inFile(key) !== null
+    return this.givenAt(key) !== null
   }
 
   /** The flag or variable that set what `path` leads to; null where that is the file or the default. */

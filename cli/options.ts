@@ -110,7 +110,11 @@ export const COMMANDS = {
       config: { type: 'string', value: 'FILE', help: 'server file (default: landline.yaml, if there is one)' },
       rules: { type: 'string', value: 'FILE', help: 'rule file, as for serve' },
       listen: { type: 'string', value: 'ADDRESS:PORT', help: 'where the running proxy listens, as for serve' },
-      admin: { type: 'string', value: 'ADDRESS:PORT', help: 'its admin port, as for serve' },
+      admin: {
+        type: 'string',
+        value: 'ADDRESS:PORT',
+        help: 'where the running proxy serves metrics and health, as for serve',
+      },
       audit: { type: 'string', value: 'DIR', help: 'folder of the audit records, as for serve' },
       catalog: CATALOG,
       json: JSON_FLAG,

@@ -15,6 +15,7 @@ import { apiRoutes } from './api-routes.ts'
 import { type Signing, signingOf } from './audit-signing.ts'
 import { breakglassFor } from './breakglass-wiring.ts'
 import type { Candidate } from './candidate.ts'
+import { endpointsOf, orCannotListen } from './cannot-listen.ts'
 import { listenForChanges } from './changes.ts'
 import { type ConfigFlags, formatConfigProblem, loadConfig } from './config.ts'
 import { archive, type First, firstPolicy, ruleFileOf, StartError } from './first-policy.ts'
@@ -26,7 +27,6 @@ import { boundMemory } from './memory.ts'
 import { openPlane, workerProblems, workersOf } from './open-plane.ts'
 import { createLog, type Log } from './operator-log.ts'
 import { judgeFor, samplesOf } from './own-pages.ts'
-import { orTaken } from './port-taken.ts'
 import type { ServerConfig } from './settings.ts'
 import { firstShadow, shadowKeeperFor } from './shadow.ts'
 import { shipNames, startShipping } from './shipping.ts'
@@ -36,7 +36,7 @@ import { openAuditOf, openTalliesOf, pacProxies, readiness } from './wiring.ts'
 
 /** Runs until a signal asks it to stop, and returns the exit code: 0 after an orderly stop, 1 where it could not start. */
 export async function serve(flags: ConfigFlags, env: NodeJS.ProcessEnv, io: Io): Promise<ExitCode> {
-  const { config, problems } = loadConfig({ flags, env, readFile: (path) => readFileSync(path, 'utf8') })
+  const { config, problems, placeOf } = loadConfig({ flags, env, readFile: (path) => readFileSync(path, 'utf8') })
   for (const problem of problems) io.complain(formatConfigProblem(problem))
   if (config === null) return problems.some(({ where }) => where.startsWith('--')) ? EXIT.usage : EXIT.wrong
   const refused = workerProblems(config)
@@ -44,7 +44,7 @@ export async function serve(flags: ConfigFlags, env: NodeJS.ProcessEnv, io: Io):
   if (refused.length > 0) return EXIT.wrong
   const log = createLog()
   try {
-    await run(config, log, io)
+    await run(config, endpointsOf(config, placeOf), log, io)
     return EXIT.fine
   } catch (error) {
     // Where another process has the folder, the message says which, and what to do: there is no fault to look for.
@@ -55,7 +55,7 @@ export async function serve(flags: ConfigFlags, env: NodeJS.ProcessEnv, io: Io):
   }
 }
 
-async function run(config: ServerConfig, log: Log, io: Io): Promise<void> {
+async function run(config: ServerConfig, endpoints: Parts['endpoints'], log: Log, io: Io): Promise<void> {
   const { now } = io
   const stopped = stopSignal()
   const main = ruleFileOf(config)
@@ -76,7 +76,20 @@ async function run(config: ServerConfig, log: Log, io: Io): Promise<void> {
   try {
     const first = await firstPolicy(main, config, audit, metrics, log, now)
     const shadow = await firstShadow(config, now)
-    const parts: Parts = { main, config, adminFiles, signing, log, now, first, shadow, audit, metrics, denials }
+    const parts: Parts = {
+      main,
+      config,
+      endpoints,
+      adminFiles,
+      signing,
+      log,
+      now,
+      first,
+      shadow,
+      audit,
+      metrics,
+      denials,
+    }
     labelMetrics(beginning(parts), metrics)
     warnOfSmallSegments(first.policy, config, log)
     await serveUntil(stopped, parts)
@@ -89,6 +102,7 @@ async function run(config: ServerConfig, log: Log, io: Io): Promise<void> {
 interface Parts {
   readonly main: string
   readonly config: ServerConfig
+  readonly endpoints: ReturnType<typeof endpointsOf>
   readonly adminFiles: AdminFiles
   readonly signing: Signing
   readonly log: Log
@@ -101,7 +115,7 @@ interface Parts {
 }
 
 async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void> {
-  const { config, signing, log, now, audit, metrics, denials } = parts
+  const { config, endpoints, signing, log, now, audit, metrics, denials } = parts
   const token = randomBytes(32).toString('hex')
   let proxies: readonly string[] = []
   // Where clients cannot be told of a proxy, a way past it is all that the file could offer: it offers none.
@@ -155,9 +169,9 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
   let quiet = async () => {}
   let started = () => {}
   try {
-    const adminPort = await orTaken(admin.listen(), '--admin')
+    const adminPort = await orCannotListen(admin.listen(), [endpoints.admin])
     await breakglass.resume()
-    const listeners = await orTaken(plane.listen(), '--listen')
+    const listeners = await orCannotListen(plane.listen(), endpoints.listeners)
     quiet = listenForChanges({ keeper, shadow, plane, audit, log, now })
     const { name, revision, mode } = keeper.policy
     const at = listeners.map(({ address, port }) =>

@@ -1,6 +1,8 @@
 /** The server's configuration: which place wins, what a value may be, and where a mistake is shown. */
 import { readFileSync } from 'node:fs'
+import { createServer, type ListenOptions } from 'node:net'
 import t from 'tap'
+import { endpointsOf, orCannotListen } from '../../cli/cannot-listen.ts'
 import { type ConfigFlags, formatConfigProblem, loadConfig } from '../../cli/config.ts'
 import { DEFAULTS } from '../../cli/settings.ts'
 import { KNOWN_VARIABLES, SCALAR_KEYS } from '../../cli/variables.ts'
@@ -17,8 +19,8 @@ function load({ flags = {}, env = {}, file }: Given) {
     if (file === undefined) throw Object.assign(new Error('ENOENT'), { code: 'ENOENT' })
     return file
   }
-  const { config, problems } = loadConfig({ flags, env, readFile })
-  return { config, problems: problems.map(formatConfigProblem) }
+  const { config, problems, placeOf } = loadConfig({ flags, env, readFile })
+  return { config, problems: problems.map(formatConfigProblem), placeOf }
 }
 
 /** What `path` leads to, addresses and prefixes as text. */
@@ -469,6 +471,74 @@ t.test('a file that cannot be read is told, named or not', async (t) => {
   const { config, problems } = loadConfig({ flags: {}, env: {}, readFile })
   t.equal(config, null)
   t.match(problems, [{ where: 'landline.yaml', message: /EACCES/ }])
+})
+
+const unopened: readonly (Given & {
+  readonly name: string
+  readonly of: 'listeners' | 'admin'
+  /** What Node refuses here, or says where it does. */
+  readonly listen: ListenOptions | string
+  readonly want: string
+})[] = [
+  {
+    name: 'a default that somebody has',
+    of: 'listeners',
+    listen: 'listen EADDRINUSE: address already in use 127.0.0.1:3128',
+    want: '127.0.0.1:3128 is taken: give the listener another address with --listen ADDRESS:PORT',
+  },
+  {
+    name: 'a flag for the admin port',
+    flags: { admin: '192.0.2.1:3129' },
+    of: 'admin',
+    listen: { host: '192.0.2.1', port: 3129 },
+    want: '192.0.2.1:3129 is no address of this machine: give the admin port one that it has with --admin ADDRESS:PORT',
+  },
+  {
+    name: 'a variable',
+    env: { LANDLINE_ADMIN_ADDRESS: '127.0.0.1:80' },
+    of: 'admin',
+    listen: 'listen EACCES: permission denied 127.0.0.1:80',
+    want: '127.0.0.1:80 needs rights that this user does not have: give the admin port a port from 1024 on in LANDLINE_ADMIN_ADDRESS (admin.address), or the process the right (CAP_NET_BIND_SERVICE)',
+  },
+  {
+    name: 'the second listener of a file, by IPv6 and on any port',
+    file: 'listeners:\n  - address: 127.0.0.1:0\n  - address: "[2001:DB8:0::1]:0"\n',
+    of: 'listeners',
+    listen: { host: '2001:db8::1', port: 0 },
+    want: '[2001:db8::1]:0 is no address of this machine: give the listener one that it has in landline.yaml:3:14 (listeners.1.address)',
+  },
+  {
+    name: 'a machine without IPv6',
+    file: 'admin: { address: "[::]:3129" }',
+    of: 'admin',
+    listen: 'listen EAFNOSUPPORT: address family not supported :::3129',
+    want: '[::]:3129 is no address of this machine: give the admin port one that it has in landline.yaml:1:19 (admin.address)',
+  },
+  {
+    name: 'an address that nobody asked for is left as it is',
+    of: 'listeners',
+    listen: { host: '192.0.2.1', port: 3128 },
+    want: 'listen EADDRNOTAVAIL: address not available 192.0.2.1:3128',
+  },
+  {
+    name: 'what no other address would mend, too',
+    of: 'listeners',
+    listen: 'listen EMFILE: too many open files 127.0.0.1:3128',
+    want: 'listen EMFILE: too many open files 127.0.0.1:3128',
+  },
+]
+
+t.test('where it cannot listen, the address is told, where it was given and what to do', async (t) => {
+  for (const { name, of, listen, want, ...given } of unopened) {
+    const { config, placeOf } = load(given)
+    if (config === null) throw new Error(name)
+    const opening = Promise.withResolvers<void>()
+    if (typeof listen === 'string') opening.reject(new Error(listen))
+    else createServer().on('error', opening.reject).listen(listen, opening.resolve)
+    const endpoints = endpointsOf(config, placeOf)
+    const asked = of === 'admin' ? [endpoints.admin] : endpoints.listeners
+    await t.rejects(orCannotListen(opening.promise, asked), { message: want }, name)
+  }
 })
 
 t.test('nothing in a configuration can be written to', async (t) => {

@@ -5,7 +5,6 @@ import { Agent, get } from 'node:http'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { orTaken } from '../../cli/port-taken.ts'
 import { ask, open as connectTo, tunnel } from './ask.ts'
 import { attach } from './inspector.ts'
 import {
@@ -217,10 +216,14 @@ t.test('a port that somebody has is told, also where threads would share it', as
   t.equal(code, 1)
   t.match(errors, `127.0.0.1:${port} is taken: give the listener another address with --listen ADDRESS:PORT\n`)
   t.notMatch(errors, 'at Server.', 'no stack')
-  const again = once(createServer().listen(port, '127.0.0.1'), 'listening')
-  await t.rejects(orTaken(again, '--admin'), {
-    message: `127.0.0.1:${port} is taken: give the admin port another address with --admin ADDRESS:PORT`,
-  })
+
+  const config = `listeners: [{ address: "127.0.0.1:0" }, { address: "192.0.2.1:3128" }]\nadmin: { address: "127.0.0.1:0" }\n`
+  const nowhere = await startAndFail(t, { rules: rules(0), config, flags: TWO })
+  t.equal(nowhere.code, 1)
+  t.match(
+    nowhere.errors,
+    /192\.0\.2\.1:3128 is no address of this machine: give the listener one that it has in \S*landline\.yaml:1:52 \(listeners\.1\.address\)\n/,
+  )
 
   const landline = await start(t, { rules: rules(0), config: LOOPBACK, flags: TWO })
   const dir = scratch(t)
