@@ -25,6 +25,8 @@ export class LiveError extends Error {
 /** What /whoami says of a client and a target. */
 export interface Seen {
   readonly address: string
+  /** Id; `unknown` also where the proxy does not believe the address to be a client's. */
+  readonly segment: string
   readonly action: string
   readonly rule: string
   /** The exception that lifted a rule, break-glass included. */
@@ -47,10 +49,12 @@ export async function seenBy(asking: Asking, source: string, to: string): Promis
   const asked = seen?.asked as Record<string, unknown> | null | undefined // checked below
   const rules = seen?.rules as Record<string, unknown> | undefined
   const { address } = seen ?? {}
+  const segment = (seen?.segment as Record<string, unknown> | undefined)?.id
   const { action, rule, exception } = asked ?? {}
   const revision = rules?.revision
   if (
     typeof address !== 'string' ||
+    typeof segment !== 'string' ||
     typeof action !== 'string' ||
     typeof rule !== 'string' ||
     typeof revision !== 'string'
@@ -59,7 +63,7 @@ export async function seenBy(asking: Asking, source: string, to: string): Promis
       'ERR_LIVE_PROXY',
       `${asking.host}:${asking.port} does not answer /whoami as Landline does (status ${response.statusCode}); is it the proxy's own address?`,
     )
-  return { address, action, rule, exception: typeof exception === 'string' ? exception : null, revision }
+  return { address, segment, action, rule, exception: typeof exception === 'string' ? exception : null, revision }
 }
 
 /** The request itself: HEAD for plain HTTP, else CONNECT. With a server name, the tunnel is opened with it. */

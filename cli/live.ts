@@ -67,6 +67,9 @@ async function ask(
     const seen = await seenBy(asking, source, test.to)
     revisions.add(seen.revision)
     if (seen.address !== source) return told(test, want, `a proxy that sees ${seen.address}`)
+    // By the same rules, each address is in one segment, unless the proxy does not believe it to be the client's.
+    if (seen.revision === policy.revision && seen.segment !== want.segment.id)
+      return told(test, want, `${seenInWords(seen)} in segment ${seen.segment}: ${disbelief(asking, source)}`)
     const isSame = seen.action === want.action && seen.rule === want.rule
     // Of what a tunnel opens with, the page knows nothing.
     if (test.serverName === null && !isSame) return told(test, want, seenInWords(seen))
@@ -82,6 +85,13 @@ async function ask(
 
 function seenInWords({ action, rule, exception }: Seen): string {
   return exception === null ? `${action} by ${rule}` : `${action} by ${rule}, lifted by exception ${exception}`
+}
+
+/** Why an address may be no client's to the proxy. */
+function disbelief({ clientAddress }: Asking, source: string): string {
+  return clientAddress === 'forwarded'
+    ? `the listener's "trusted" holds ${source}, so that it counts as a balancer and not as a client; test from another address, or trust fewer`
+    : `the proxy does not take ${source} for a client's address; see docs/source-addresses.md`
 }
 
 /** `got` null: what was wanted. */

@@ -30,6 +30,7 @@ listeners:
   - { address: "127.0.0.1:0" }
   - { address: "127.0.0.1:0", client_address: proxy-protocol, trusted: [127.0.0.1] }
   - { address: "127.0.0.1:0", client_address: forwarded, trusted: [127.0.0.1] }
+  - { address: "127.0.0.1:0", client_address: forwarded, trusted: [127.0.0.0/29] }
 `
 
 t.test('a running proxy agrees with the file it runs, and not with another', async (t) => {
@@ -40,7 +41,7 @@ t.test('a running proxy agrees with the file it runs, and not with another', asy
   })
   const rules = RULES + tests(await listen(t, origin))
   const landline = await start(t, { rules, config: CONFIG })
-  const [bySocket = '', byProxyProtocol = '', byForwarded = ''] = landline.listeners
+  const [bySocket = '', byProxyProtocol = '', byForwarded = '', trustingClients = ''] = landline.listeners
   const write = (name: string, text: string) => writeFileSync(join(landline.dir, name), text)
   const live = async (file: string, at: string, ...flags: string[]) => {
     const { code, out, errors } = await command(landline.dir, ['test', file, '--live', at, ...flags])
@@ -67,6 +68,14 @@ t.test('a running proxy agrees with the file it runs, and not with another', asy
   t.equal(differs.code, 1)
   t.match(differs.out, /127\.0\.0\.2 to zoom\.us: expected log by fixed-only \(live\), got block by fixed-only/)
   t.match(differs.out, /^the proxy runs sha256:[0-9a-f]{64}, and this file is sha256:[0-9a-f]{64}$/m)
+
+  const trusted = await live('rules.yaml', trustingClients, '--client-address', 'forwarded')
+  t.equal(trusted.code, 1, 'also where the rule is the same: it is that for unknown clients')
+  t.match(
+    trusted.out,
+    /127\.0\.0\.2 to \S+: expected \S+ by \S+ \(live\), got \S+ by \S+ in segment unknown: the listener's "trusted" holds 127\.0\.0\.2/,
+  )
+  t.notMatch(trusted.out, 'docs/', 'one remedy is enough')
 
   const masked = await live('elsewhere.yaml', byProxyProtocol)
   t.equal(masked.code, 1, 'a listener that waits for a header it does not get')
