@@ -2,7 +2,7 @@
 import type { Change, ChangeKind, Predicted, Seen, Simulation, Undecidable } from '../rules/simulation.ts'
 import { instantInWords } from '../rules/words.ts'
 import { Html, html } from './html.ts'
-import { CHANGE_WORDS, REASON_WORDS, type SimulationReport } from './simulation.ts'
+import { CHANGE_WORDS, endInWords, REASON_WORDS, type SimulationReport, talliesInWords } from './simulation.ts'
 import { clientsInWords, moved } from './simulation-text.ts'
 import { STYLE } from './style.ts'
 
@@ -19,11 +19,11 @@ const WIDE = `body { padding: 0 1.5rem; } main { max-width: 96rem; } .numbers { 
 const KINDS = ['newly_blocked', 'newly_allowed', 'changed_rule'] as const
 
 export function simulationPage({ simulation, rules, against, outside, at }: SimulationReport): string {
-  const { from, to, records, rows, dir } = against
+  const { from, to, records, rows, illegible, dir } = against
   const span =
     from === null || to === null
-      ? 'no traffic was found'
-      : `traffic of ${instantInWords(from)} to ${instantInWords(to)}`
+      ? 'No traffic was found'
+      : `The traffic of ${instantInWords(from)} to ${endInWords(to)}, judged anew`
   const title = `${rules.name}: what the new rules would change`
   return html`<!doctype html>
 <html lang="en">
@@ -38,13 +38,14 @@ export function simulationPage({ simulation, rules, against, outside, at }: Simu
 <body>
 <main>
 <h1>${title}</h1>
-<p>The ${span}, judged anew: ${records} records and ${rows} rows of tallies in <code>${dir}</code>.</p>
+<p>${span}: ${records} records and ${rows} rows of tallies in <code>${dir}</code>.</p>
 <dl class="facts"><dt>Rule file</dt><dd><code>${rules.file}</code>, mode ${rules.mode}</dd>
 <dt>Revision</dt><dd><code>${rules.revision}</code></dd><dt>Made</dt><dd>${instantInWords(at)}</dd></dl>
 ${totals(simulation)}
 ${KINDS.map((kind) => changes(kind, simulation.changes)).filter((part) => part !== null)}
 ${undecidable(simulation.undecidable)}
 ${predicted(simulation.cells)}
+${note(talliesInWords(simulation))}${note(illegible === 0 ? null : `${illegible} lines are neither records nor rows: see landline audit verify ${dir}`)}
 <section><h2>Not in these numbers</h2><ul>${outside.map((sentence) => html`<li>${sentence}</li>`)}</ul></section>
 <p class="sign">Reviewed by <span></span> on <span></span></p>
 </main>
@@ -127,8 +128,12 @@ function said({
 
 function seenCells(seen: Seen): Html {
   const { requests, first, last, hosts, references } = seen
-  return html`<td class="numbers">${requests}</td><td>${clientsInWords(seen)}</td><td class="whole">${instantInWords(first)}<small>${instantInWords(last)}</small></td>
+  return html`<td class="numbers">${requests}</td><td>${clientsInWords(seen)}</td><td class="whole">${instantInWords(first)}<small>${endInWords(last)}</small></td>
 <td>${hosts.join(', ')}</td><td class="whole">${references.length === 0 ? 'none on record' : references.map((reference) => html`<small>${reference}</small>`)}</td>`
+}
+
+function note(sentence: string | null): Html | null {
+  return sentence === null ? null : html`<p class="quiet">${sentence}</p>`
 }
 
 function more(rows: number): Html | null {

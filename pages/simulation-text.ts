@@ -2,7 +2,7 @@
 import type { Change, Seen, Simulation, Undecidable } from '../rules/simulation.ts'
 import { instantInWords } from '../rules/words.ts'
 import { oneLine } from './html.ts'
-import { CHANGE_WORDS, REASON_WORDS, type SimulationReport } from './simulation.ts'
+import { CHANGE_WORDS, endInWords, REASON_WORDS, type SimulationReport, talliesInWords } from './simulation.ts'
 
 /** Rows of one table: what comes after them is rare, and `--json` has it. */
 const MOST_ROWS = 50
@@ -10,7 +10,7 @@ const MOST_ROWS = 50
 /** Tables of what changes, and below them what the numbers do not tell. */
 export function simulationText({ simulation, rules, against, outside }: SimulationReport): string {
   const { from, to, records, rows, illegible, dir } = against
-  const span = from === null || to === null ? 'nothing was found' : `${instantInWords(from)} to ${instantInWords(to)}`
+  const span = from === null || to === null ? 'nothing was found' : `${instantInWords(from)} to ${endInWords(to)}`
   const blocks = [
     `${rules.file}: ${rules.name}, mode ${rules.mode}, ${rules.revision}\nagainst ${dir}: ${span}; ${records} records, ${rows} rows of tallies`,
     totalsText(simulation),
@@ -23,6 +23,7 @@ export function simulationText({ simulation, rules, against, outside }: Simulati
     ),
     section('undecidable', simulation.undecidable.map(undecidableRow), UNDECIDABLE_HEAD),
     reasonsText(simulation.undecidable),
+    talliesInWords(simulation),
     `NOT IN THESE NUMBERS\n${outside.map((sentence) => `- ${sentence}`).join('\n')}`,
     illegible === 0 ? null : `${illegible} lines are neither records nor rows: see landline audit verify ${dir}`,
   ]
@@ -77,7 +78,7 @@ function seenCells(seen: Seen): string[] {
     String(requests),
     clientsInWords(seen),
     instantInWords(first),
-    instantInWords(last),
+    endInWords(last),
     hosts.slice(0, 2).join(' ') || '-',
     references[0] ?? '-',
   ]

@@ -3,6 +3,7 @@
 import type { Reason } from '../rules/past.ts'
 import type { Policy } from '../rules/policy.ts'
 import type { ChangeKind, Simulation } from '../rules/simulation.ts'
+import { instantInWords } from '../rules/words.ts'
 
 export interface SimulationReport {
   readonly simulation: Simulation
@@ -41,6 +42,20 @@ export const REASON_WORDS: Readonly<Record<Reason, string>> = {
     'the address of the destination is not told, and the new file has services with prefixes that the old one had not',
   port: 'the port was not open for tunnels; the new file opens it for a service of its own, and whether its address is allowed was not tried',
   breakglass: 'a break-glass lift let it through; no file says whether one will be in force',
+}
+
+const HOUR_MS = 3_600_000
+
+/** The end of a span. That of a tally is its hour's, told as the full hour: its last millisecond would look like a time that was seen. */
+export function endInWords(at: number): string {
+  return instantInWords((at + 1) % HOUR_MS === 0 ? at + 1 : at)
+}
+
+/** How to read the times of rows that are tallied; null: there are none. */
+export function talliesInWords({ changes, undecidable }: Simulation): string | null {
+  return [...changes, ...undecidable].some(({ tallied }) => tallied > 0)
+    ? 'Of tallied requests only the hour is known, and not the client: first and last are then the full hours around them.'
+    : null
 }
 
 /** What no simulation can know, and what of this file in particular. `known`: the rules of the revisions that were met. */

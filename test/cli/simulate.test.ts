@@ -177,10 +177,12 @@ t.test('the table shows the same, and what is not in it', async (t) => {
   t.match(out, /newly blocked +40\n/)
   t.match(
     out,
-    /NEWLY BLOCKED\n.*\nwifi +wireless +microsoft-teams +allow by otherwise +block by no-teams +40 +not told/,
+    /NEWLY BLOCKED\n.*\nwifi +wireless +microsoft-teams +allow by otherwise +block by no-teams +40 +not told +2026-11-23T12:00:00Z +2026-11-23T13:00:00Z /,
   )
   t.match(out, /NEWLY ALLOWED\n.*\nwifi +wireless +zoom +block by zoom-fixed-only +allow by otherwise +3 +2 /)
   t.match(out, /UNDECIDABLE\n.*\nwifi .* hour +7/)
+  t.match(out, /^Of tallied requests only the hour is known/m)
+  t.match(out, /audit: 2026-11-23T12:00:00Z to 2026-11-23T14:00:00Z; 5 records, 2 rows of tallies$/m)
   t.match(out, /NOT IN THESE NUMBERS\n- Traffic of no service/)
 })
 
@@ -192,6 +194,8 @@ t.test('the page is whole, loads nothing, and takes no text for markup', async (
   const page = readFileSync(file, 'utf8')
   t.match(page, /^<!doctype html>/)
   t.match(page, '<b>40</b> newly blocked')
+  t.match(page, '2026-11-23T12:00:00Z<small>2026-11-23T13:00:00Z</small>')
+  t.match(page, 'Of tallied requests only the hour is known')
   t.notMatch(page, /<script|src=|https?:\/\//i)
   t.equal((await said({ html: '-' })).out, page.trimEnd())
   writeFileSync(join(made.dir, 'all.yaml'), PROPOSED.replace('action: log', 'action: block'))
