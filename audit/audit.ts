@@ -4,6 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Recorder, SystemEvent } from '../rules/events.ts'
 import { type ArchivedRevision, archiveRevision, type RulesRevision, readLastGood } from './archive.ts'
+import { coarsenedEvent } from './coarse.ts'
 import { type Disk, FOLDER_MODE, realDisk } from './disk.ts'
 import { AuditError, errorName } from './error.ts'
 import { type Evidence, type EvidenceOptions, everyUnreferenced, openEvidence } from './evidence.ts'
@@ -187,10 +188,12 @@ const TICK_MS = 1000
 function createAudit(options: AuditOptions, parts: Parts, release: () => void): Audit {
   const { writer, tail, written, privacy, leap, housekeeper } = parts
   const { dir, now, meter, log, disk = realDisk, evidence } = options
+  // Events that come from without: what the log says of itself has no words of others in it.
+  const submit = (event: SystemEvent) => writer.submit(privacy === null ? event : coarsenedEvent(event))
   const repeats = new Repeats({
     windowMs: options.repeatSeconds * 1000,
     maxWindows: MAX_REPEAT_WINDOWS,
-    record: (event) => writer.submit(event),
+    record: (event) => ('verdict' in event ? writer.submit(event) : submit(event)),
     keep: (repeat) => writer.keep(repeat),
     now,
   })
@@ -199,7 +202,7 @@ function createAudit(options: AuditOptions, parts: Parts, release: () => void): 
       log('warn', 'audit: free space cannot be measured', { error: errorName(error) })
     })
   }
-  const care = () => void privacy?.care((event) => writer.submit(event))
+  const care = () => void privacy?.care(submit)
   measure()
   care()
   const check = setInterval(() => {
@@ -224,8 +227,7 @@ function createAudit(options: AuditOptions, parts: Parts, release: () => void): 
   }
   return {
     // The last word of an orderly stop comes after what it stopped.
-    record: (event) =>
-      event.action === 'stop' ? repeats.flush().then(() => writer.submit(event)) : repeats.record(event),
+    record: (event) => (event.action === 'stop' ? repeats.flush().then(() => submit(event)) : repeats.record(event)),
     healthy: () => writer.healthy,
     written,
     archive: (rules) => archiveRevision(dir, rules, now()),

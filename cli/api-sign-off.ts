@@ -4,8 +4,10 @@ import type { ApiRoute } from '../admin/api.ts'
 import { ApiRefusal, onlyFields, textField } from '../admin/api-refusal.ts'
 import type { Checkpoint } from '../audit/checkpoint.ts'
 import { CHECKPOINTS, readCheckpoints } from '../audit/checkpoint-file.ts'
+import { coarsened } from '../audit/coarse.ts'
 import { newestCheckpoint } from '../audit/look-up.ts'
 import { isSignedByText, parseStatement, type Statement } from '../audit/sign-off.ts'
+import { quoted } from '../rules/address.ts'
 import type { SystemEvent } from '../rules/events.ts'
 import type { ApiParts } from './api-routes.ts'
 
@@ -61,12 +63,24 @@ export function signOffRoute({ audit, keeper, config }: ApiParts): ApiRoute {
           `the statement names a checkpoint of ${statement.size} records that this log does not have`,
           'sign off against a checkpoint of this log: landline audit verify tells whether the copy is the same',
         )
+      if (config.audit.privacy === 'pseudonymous') refuseAddresses(statement)
       const { from, to, size, root, verdict, reviewer, role, note } = statement
       const facts = { from, to, size, root, verdict, reviewer, role, key, user: user.name, statement: text }
       const event: SystemEvent = { action: 'sign-off', outcome: 'success', reason: note, policy: keeper.policy, facts }
       return { record: await audit.record(event) }
     },
   }
+}
+
+/** What is signed stands word for word: an address in it could not be made coarse as in other records. */
+function refuseAddresses({ reviewer, role, note }: Statement): void {
+  const naming = [reviewer, role ?? '', note].find((text) => coarsened(text) !== text)
+  if (naming === undefined) return
+  throw new ApiRefusal(
+    400,
+    `the statement names an address, in ${quoted(naming)}; this log holds none (audit.privacy)`,
+    'sign one that names the segment, a reference or a pseudonym instead',
+  )
 }
 
 async function isOfThisLog(dir: string, { origin, size, root }: Statement): Promise<boolean> {

@@ -54,7 +54,7 @@ export function parsePrefix(text: string): Prefix | string {
   const address = parseAddress(written)
   if (address === null) return noAddress(written)
   const width = address.family === 4 ? 32 : 128
-  if (slash < 0) return prefixOf(address, width)
+  if (slash < 0) return prefixAt(address, width)
   const digits = text.slice(slash + 1)
   const mapped = address.family === 4 && written.includes(':')
   const length = Number(digits) - (mapped ? 96 : 0)
@@ -65,7 +65,7 @@ export function parsePrefix(text: string): Prefix | string {
     const range = mapped ? '96 to 128 for IPv4-mapped IPv6' : `0 to ${width} for IPv${address.family}`
     return `${quoted(text)} is no prefix; the length after "/" is a decimal number, ${range}`
   }
-  const prefix = prefixOf(address, length)
+  const prefix = prefixAt(address, length)
   if (compareAddresses(prefix.base, address) !== 0) return `${text} has host bits set; write ${prefix.text}`
   return prefix
 }
@@ -84,6 +84,12 @@ export function parsePrefixes(text: string): readonly Prefix[] | string {
   if (first.family !== last.family) return `${text} mixes IPv4 and IPv6; write a range for each family`
   if (compareAddresses(first, last) > 0) return `${text} runs backwards; write ${last.text}-${first.text}`
   return prefixesOfRange(first, last)
+}
+
+/** The prefix of that length in which the address lies. */
+export function prefixAt(address: Address, length: number): Prefix {
+  const base = network(address, length)
+  return { base, length, text: `${base.text}/${length}` }
 }
 
 /** Whether `address` lies in `prefix`; never across families. For short lists: a PrefixTable is for long ones. */
@@ -237,11 +243,6 @@ function network(address: Address, length: number): Address {
   if (bits === 128) return address
   const keep = (value: number, index: number) => (value & wordMask(bits - 32 * index)) >>> 0
   return family === 4 ? ipv4(keep(d, 3)) : ipv6(keep(a, 0), keep(b, 1), keep(c, 2), keep(d, 3))
-}
-
-function prefixOf(address: Address, length: number): Prefix {
-  const base = network(address, length)
-  return { base, length, text: `${base.text}/${length}` }
 }
 
 /** Takes, from the front, the largest aligned block that does not pass the end. */

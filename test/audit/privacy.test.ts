@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import type { AuditOptions } from '../../audit/audit.ts'
+import { coarsened } from '../../audit/coarse.ts'
 import { destroyMonth, readMonthKey } from '../../audit/privacy-keys.ts'
 import { isPseudonym, monthAfter, monthKey, pseudonymOf, sealClient, unsealClient } from '../../audit/pseudonym.ts'
 import { verifyLog } from '../../audit/verify.ts'
+import { SYSTEM_ACTIONS } from '../../rules/events.ts'
 import { LATER, newKey, openSigned } from './evidence-helpers.ts'
 import { codeOf, denial, NOON, openWith, readLog, systemEvent } from './helpers.ts'
 
@@ -75,6 +77,77 @@ t.test('a prefix that would tell who it was is left out', async (t) => {
     readLog(join(dir, 'log')).records.map(({ landline }) => landline.segment.prefix),
     cases.map(([, want]) => want),
   )
+})
+
+t.test('what a record says in words names no address either, whatever the record is of', async (t) => {
+  const dir = t.testdir()
+  const log = join(dir, 'log')
+  const { audit } = await openWith(log, privacy(dir))
+  const signed = 'seen from 10.20.0.7'
+  const wordForWord: readonly string[] = ['start', 'tally', 'sign-off']
+  for (const action of SYSTEM_ACTIONS) {
+    const words = ['segment wifi: prefixes added: 10.20.0.7/32 and 10.20.0.0/16', '[2001:db8::7]:443, from 10.0.0.5']
+    const facts = { changes: words, ticket: 'CHG-1 for 10.20.0.8', count: 3, ended: null }
+    const event = { action, outcome: 'success', reason: 'asked by 10.0.0.6', policy: null, facts } as const
+    const own = { ...event, reason: signed, facts: { statement: signed, key: 'landline-1+10.0.0.6+AAAA' } }
+    await audit.record({ ...(wordForWord.includes(action) ? own : event), source: { ip: '10.20.0.7' } })
+  }
+  await audit.close()
+  const { records } = readLog(log)
+  t.same(records.map(({ event }) => event.action).sort(), [...SYSTEM_ACTIONS].sort())
+  for (const { event, source, landline } of records) {
+    const isOwn = wordForWord.includes(event.action)
+    t.equal(source, undefined, `${event.action} has no source`)
+    t.equal(event.reason, isOwn ? signed : 'asked by part of 10.0.0.0/24', event.action)
+    const changes = [
+      'segment wifi: prefixes added: part of 10.20.0.0/24 and 10.20.0.0/16',
+      '[part of 2001:db8::/64]:443, from part of 10.0.0.0/24',
+    ]
+    const coarse = { changes, ticket: 'CHG-1 for part of 10.20.0.0/24', count: 3, ended: null }
+    t.same(landline.facts, isOwn ? { statement: signed, key: 'landline-1+10.0.0.6+AAAA' } : coarse, event.action)
+  }
+})
+
+t.test('addresses in words become as coarse as the prefixes that records show', (t) => {
+  const cases: readonly (readonly [text: string, want: string])[] = [
+    ['10.20.5.7', 'part of 10.20.5.0/24'],
+    ['10.20.5.7/32 and 10.20.5.128/25', 'part of 10.20.5.0/24 and part of 10.20.5.0/24'],
+    ['10.20.5.0/24, 10.0.0.0/8, 0.0.0.0/0', '10.20.5.0/24, 10.0.0.0/8, 0.0.0.0/0'],
+    ['10.20.5.0', 'part of 10.20.5.0/24'],
+    ['10.20.5.7/16 has host bits set', 'part of 10.20.0.0/16 has host bits set'],
+    ['10.20.5.7/99', 'part of 10.20.5.0/24'],
+    ['10.20.5.10-10.20.6.99', 'part of 10.20.5.0/24-part of 10.20.6.0/24'],
+    ['"10.20.5.300", 010.20.5.7', '"(an address)", (an address)'],
+    ['http://10.20.5.7:8080/ (10.20.5.7)', 'http://part of 10.20.5.0/24:8080/ (part of 10.20.5.0/24)'],
+    ['ws-10.20.5.7.office', 'ws-part of 10.20.5.0/24.office'],
+    ['2001:db8:1:2:3::4', 'part of 2001:db8:1:2::/64'],
+    ['2001:DB8:1:2::4/128: error', 'part of 2001:db8:1:2::/64: error'],
+    ['2001:db8:1:2::4: error: no', 'part of 2001:db8:1:2::/64: error: no'],
+    ['2001:db8:1:2:3:4:5:6', 'part of 2001:db8:1:2::/64'],
+    ['2001:db8:1:2:3:4:5:6:443', 'part of 2001:db8:1:2::/64:443'],
+    ['2001:db8:1:2::/64, 2001:db8::/32, ::/0', '2001:db8:1:2::/64, 2001:db8::/32, ::/0'],
+    ['2001:db8:1:2::/65', 'part of 2001:db8:1:2::/64'],
+    ['[::1]:3128', '[part of ::/64]:3128'],
+    ['fe80::1%eth0', 'part of fe80::/64%eth0'],
+    ['::ffff:10.20.5.7', 'part of 10.20.5.0/24'],
+    ['::ffff:10.20.5.7/128 ::ffff:10.20.0.0/112', 'part of 10.20.5.0/24 ::ffff:10.20.0.0/112'],
+    ['64:ff9b::10.20.5.7', 'part of 64:ff9b::/64'],
+    ['rules.yaml:5:7: error: a::b:c', 'rules.yaml:5:7: error: part of a::/64'],
+    ['rules.yaml:10:20', 'rules.yaml:10:20'],
+    ['rules.yaml:5:7:2001:db8::7', 'rules.yaml(an address)'],
+    ['2001:db8:0:0:0:0:0:7:2001:db8::9', 'part of 2001:db8::/64(an address)'],
+    [`${'1:'.repeat(5000)} 12:00`, 'part of 1:1:1:1::/64(an address) 12:00'],
+    ['5:7:10.20.5.7', '5:7:part of 10.20.5.0/24'],
+    ['2026-12-31T18:00:00.000Z 18:00:00 mon-fri 08:00-18:00', '2026-12-31T18:00:00.000Z 18:00:00 mon-fri 08:00-18:00'],
+    ['sha256:dcede88e52bf 1.2.3 v24.1.0 :: CHG-1234', 'sha256:dcede88e52bf 1.2.3 v24.1.0 part of ::/64 CHG-1234'],
+    ['client-2026-11-9c1de07a41f2b8d3506e7fa1c2b94d08', 'client-2026-11-9c1de07a41f2b8d3506e7fa1c2b94d08'],
+    ['', ''],
+  ]
+  for (const [text, want] of cases) {
+    t.equal(coarsened(text), want)
+    t.equal(coarsened(coarsened(text)), want, 'once is enough')
+  }
+  t.end()
 })
 
 t.test(

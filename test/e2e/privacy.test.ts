@@ -1,5 +1,5 @@
 /** The record as auditors and a privacy officer use it on a running proxy: pseudonyms, reveal, forget, export. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { ask } from './ask.ts'
@@ -22,6 +22,9 @@ const CONFIG = `admin: { users: users.yaml }
 audit: { privacy: pseudonymous, repeat_seconds: 1 }
 listeners: [{ address: "127.0.0.1:0", client_address: forwarded, trusted: [127.0.0.0/8] }]
 `
+
+// Each command is a process of its own.
+t.setTimeout(120_000)
 
 /** All text under a folder, but for the keys. */
 function allText(dir: string): string {
@@ -105,6 +108,49 @@ t.test('no address of a client is kept, and who may find it out is on record', a
   const kept = allText(audit) + JSON.stringify(landline.log()) + (await metrics.text())
   for (const address of [...CLIENTS, '192.0.2.77']) t.notMatch(kept, address, address)
   t.match(kept, '10.77.0.0/16', 'the rules are kept word for word')
+})
+
+t.test('what is said of the rules, and by people, names no single address in the records either', async (t) => {
+  const dir = scratch(t)
+  usersFile(dir)
+  const config = CONFIG.replace('repeat_seconds: 1', 'checkpoint: { seconds: 1 }')
+  const landline = await start(t, { dir, rules: RULES, config })
+  const [one = '', other = '', six = ''] = CLIENTS
+  const reload = async (desk: string, more: string, message: string) => {
+    const segments = `segments:\n  desk: { medium: wired, prefixes: [${desk}] }`
+    writeFileSync(join(dir, 'rules.yaml'), `${RULES.replace('segments:', segments)}${more}`)
+    landline.process.kill('SIGHUP')
+    await landline.waitForLog(message)
+  }
+  await reload(`${one}, ${one}/32`, '', 'rules refused')
+  const times = 'starts: 2020-01-01T00:00:00Z, expires: 2020-02-01T00:00:00Z'
+  const why = `reason: for ${other}, ticket: CHG-1, approver: head of ${six}`
+  const exception = `{ id: g7, rule: zoom-fixed-only, from: [${other}, "${six}"], ${times}, ${why} }`
+  await reload(`${one}, 10.77.90.0/24`, `exceptions: [${exception}]\n`, 'rules reloaded')
+  const asked = ['--admin', `127.0.0.1:${landline.adminPort}`, '--password-file', 'password', '--user']
+  await ask(landline.port, 'http://zoom.us/', { fields: { 'X-Forwarded-For': '10.77.1.1' }, from: '127.9.9.9' })
+  await waitFor('a checkpoint', () => landline.log().some(({ note }) => note !== undefined))
+  const reference = landline.records().find(({ event }) => event.action === 'block')?.event.id ?? ''
+  const because = ['--reason', `who was ${one}?`, '--by', `${other}'s head`]
+  t.match(await command(dir, ['audit', 'reveal', 'data/audit', reference, ...because, ...asked, 'petra']), { code: 0 })
+  const out = ['--out', 'extract', '--source', one, '--reason', `all of ${one}`]
+  t.match(await command(dir, ['audit', 'export', 'data/audit', ...out, ...asked, 'otto']), { code: 0 })
+  await command(dir, ['audit', 'keygen', 'anna.pem', '--name', 'Anna'])
+  const review = ['--reviewer', 'Anna', '--key', 'anna.pem', '--note', `${one} has stopped`]
+  t.match(await command(dir, ['audit', 'sign-off', ...review, ...asked, 'otto']), {
+    code: 1,
+    errors: /names an address, in "10\.77\.88\.99 has stopped"/,
+  })
+  t.equal(await landline.stop(), 0)
+  const records = landline.records()
+  const factsOf = (action: string) => records.find(({ event }) => event.action === action)?.landline.facts
+  t.match(factsOf('reload-failed')?.problems, [/rules\.yaml:\d+:\d+: error: .*part of 10\.77\.88\.0\/24/])
+  t.match(String(factsOf('reload')?.changes), 'prefixes part of 10.77.88.0/24 and 10.77.90.0/24')
+  t.match(String(factsOf('reload')?.changes), 'from part of 10.77.88.0/24 and part of 2001:db8:77::/64')
+  t.match(records.find(({ event }) => event.action === 'reveal')?.event.reason, 'who was part of 10.77.88.0/24?')
+  const written = readdirSync(join(dir, 'data/audit')).filter((name) => /^(audit|tally)-/.test(name))
+  const text = written.map((name) => readFileSync(join(dir, 'data/audit', name), 'utf8')).join('')
+  for (const address of CLIENTS) t.notMatch(text, address, address)
 })
 
 t.test('an export is put on record by the proxy, which signs its manifest', async (t) => {
