@@ -3,10 +3,11 @@
  * rule's text as it stood. `rules/last-good.json` names the newest of them. All writes are atomic.
  */
 import { readFileSync } from 'node:fs'
-import { mkdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { FOLDER_MODE, realDisk } from './disk.ts'
+import { FOLDER_MODE } from './disk.ts'
 import { AuditError, errorName } from './error.ts'
+import { makeFolder } from './folder.ts'
 import { replaceFile } from './replace.ts'
 
 /** A revision as it was loaded: the texts, not what was made of them. */
@@ -35,7 +36,7 @@ export async function archiveRevision(dir: string, rules: RulesRevision, now: nu
   const name = fileName(rules.revision)
   const folder = join(dir, RULES_FOLDER)
   try {
-    if (await mkdir(folder, { recursive: true, mode: FOLDER_MODE })) await realDisk.syncFolder(dir)
+    await makeFolder(folder, FOLDER_MODE)
     const { revision, main, files, catalogue } = rules
     const archived: ArchivedRevision = { revision, archivedAt: new Date(now).toISOString(), main, files, catalogue }
     if (!(await exists(join(folder, name)))) await replaceFile(folder, name, jsonOf(archived))

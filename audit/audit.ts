@@ -1,13 +1,11 @@
 /** The audit log of a running proxy: opened once, by one process, whatever the workers. See `openAudit`. */
-import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
 import type { Recorder, SystemEvent } from '../rules/events.ts'
 import { type ArchivedRevision, archiveRevision, type RulesRevision, readLastGood } from './archive.ts'
 import { coarsenedEvent } from './coarse.ts'
 import { type Disk, FOLDER_MODE, realDisk } from './disk.ts'
 import { AuditError, errorName } from './error.ts'
 import { type Evidence, type EvidenceOptions, everyUnreferenced, openEvidence } from './evidence.ts'
+import { makeFolder } from './folder.ts'
 import { Housekeeper } from './housekeeper.ts'
 import { Leap } from './leap.ts'
 import { type Holder, lockFolder } from './lock.ts'
@@ -86,7 +84,7 @@ const CLOCK_TOLERANCE_MS = 1000
  */
 export async function openAudit(options: AuditOptions): Promise<Audit> {
   const { dir, now } = options
-  await makeFolder(dir)
+  await makeLogFolder(dir)
   const lock = lockFolder(dir, now())
   try {
     const end = await findEnd(dir)
@@ -272,18 +270,9 @@ function recovery(
   }
 }
 
-/** Makes the folder and syncs what holds it: a log in a folder that a power cut undoes would be lost whole. */
-async function makeFolder(dir: string): Promise<void> {
+async function makeLogFolder(dir: string): Promise<void> {
   try {
-    const missing: string[] = []
-    for (let folder = resolve(dir); !existsSync(folder); folder = dirname(folder)) missing.unshift(folder)
-    // One by one: told to make all of them, Node.js tries for ever where a file system says ENOENT to it, as /proc does.
-    for (const folder of missing) {
-      await mkdir(folder, { mode: FOLDER_MODE })
-      await realDisk.syncFolder(dirname(folder))
-    }
-    // A file by that name is no folder.
-    await mkdir(dir, { recursive: true })
+    await makeFolder(dir, FOLDER_MODE)
   } catch (cause) {
     throw new AuditError('ERR_AUDIT_FOLDER', `The audit folder ${dir} cannot be made: ${errorName(cause)}`, { cause })
   }

@@ -1,8 +1,9 @@
 /** The key that signs checkpoints: Ed25519, PKCS #8 in a PEM file that only its owner may read, never in the log's own folder. */
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { AuditError, errorName } from './error.ts'
+import { makeFolderSync } from './folder.ts'
 import { keyName, type SigningKey, verifierKey } from './note.ts'
 
 export const KEY_MODE = 0o600
@@ -47,8 +48,7 @@ export function loadPrivateKey(path: string, name: string): SigningKey {
 function makeKey(path: string): boolean {
   const { privateKey } = generateKeyPairSync('ed25519')
   try {
-    // By its whole path: Node.js tries for ever to make a relative one where the working directory is gone.
-    mkdirSync(dirname(resolve(path)), { recursive: true, mode: KEY_FOLDER_MODE })
+    makeFolderSync(dirname(path), KEY_FOLDER_MODE)
     writeFileSync(path, privateKey.export({ type: 'pkcs8', format: 'pem' }), {
       mode: KEY_MODE,
       flag: 'wx',

@@ -3,10 +3,11 @@
  * own, so that one can be destroyed without the others. A key is on the disk before the first record that needs it.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import * as z from 'zod'
 import { AuditError, errorName } from './error.ts'
+import { makeFolderSync, syncFolder } from './folder.ts'
 import { isInside, KEY_FOLDER_MODE, KEY_MODE } from './keys.ts'
 import { KEY_BYTES, type MonthKey, monthAfter, monthKey, monthOf } from './pseudonym.ts'
 
@@ -137,15 +138,13 @@ function readKeyFile(path: string): KeyFile | null {
 
 /** Whole or not at all, also after a power cut. */
 function writeKeyFile(path: string, file: KeyFile): void {
-  const folder = dirname(resolve(path)) // for ever tried where it is relative and the working directory is gone
+  const folder = dirname(path)
   const aside = `${path}.tmp`
   try {
-    mkdirSync(folder, { recursive: true, mode: KEY_FOLDER_MODE })
+    makeFolderSync(folder, KEY_FOLDER_MODE)
     writeFileSync(aside, `${JSON.stringify(file, null, 1)}\n`, { mode: KEY_MODE, flush: true })
     renameSync(aside, path)
-    const opened = openSync(folder, 'r')
-    fsyncSync(opened)
-    closeSync(opened)
+    syncFolder(folder)
   } catch (cause) {
     throw new AuditError('ERR_AUDIT_PRIVACY', `The privacy key ${path} cannot be written: ${errorName(cause)}.`, {
       cause,

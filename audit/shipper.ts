@@ -3,11 +3,12 @@
  * and keeps a cursor that moves only when the receiver has what was sent. A receiver that is slow or away costs the proxy
  * one batch of memory and loses nothing; it gets all once it is there again, also after a restart.
  */
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { FOLDER_MODE } from './disk.ts'
 import { errorName } from './error.ts'
+import { makeFolder } from './folder.ts'
 import type { AuditLog } from './meter.ts'
 import { replaceFile } from './replace.ts'
 import { linesFrom } from './seek.ts'
@@ -50,7 +51,7 @@ const LAST_RETRY_MS = 60_000
 /** A receiver without a cursor begins with what comes next. Rejects where the cursor can neither be read nor made. */
 export async function startShipper(options: ShipperOptions): Promise<Shipper> {
   const folder = join(options.dir, SHIP_FOLDER)
-  await mkdir(folder, { recursive: true, mode: FOLDER_MODE })
+  await makeFolder(folder, FOLDER_MODE)
   const found = await readCursor(folder, options)
   const cursor = found ?? options.written.sequence
   // Known from the start on: else what is written before the first delivery would be left out after a crash.

@@ -3,7 +3,9 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, wri
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { readLastGood, readRevision } from '../../audit/archive.ts'
+import { archiveRevision, readLastGood, readRevision } from '../../audit/archive.ts'
+import { loadKey } from '../../audit/keys.ts'
+import { PrivacyKeys } from '../../audit/privacy-keys.ts'
 import { readLines, readRecords } from '../../audit/read.ts'
 import type { RecordedEvent } from '../../audit/record.ts'
 import { Repeats } from '../../audit/repeats.ts'
@@ -309,10 +311,27 @@ t.test('a folder has one writer at a time', async (t) => {
   t.equal(readLog(dir).records.length, 1, 'an orderly stop leaves nothing to report')
   const blocked = t.testdir({ file: '' })
   t.equal(await openWith(join(blocked, 'file')).catch(codeOf), 'ERR_AUDIT_FOLDER')
-  if (process.platform === 'linux')
-    t.equal(await openWith('/proc/none/audit').catch(codeOf), 'ERR_AUDIT_FOLDER', 'it is not tried for ever')
   mkdirSync(join(dir, 'sub/audit.lock'), { recursive: true })
   t.equal(await openWith(join(dir, 'sub')).catch(codeOf), 'ERR_AUDIT_FOLDER')
+})
+
+t.test('what lies in a folder that cannot be made is refused, and not tried for ever', async (t) => {
+  const blocked = t.testdir({ file: '' })
+  // In /proc it is ENOENT to make a folder, though what would hold it is there.
+  for (const path of [
+    join(blocked, 'file/deep/one'),
+    ...(process.platform === 'linux' ? ['/proc/none/deep/one'] : []),
+  ]) {
+    const rules = { revision: REVISION, main: 'r.yaml', files: {}, catalogue: {} }
+    const cases: readonly (readonly [what: string, make: () => unknown, code: string])[] = [
+      ['the log', () => openWith(path), 'ERR_AUDIT_FOLDER'],
+      ['a signing key', () => loadKey(path, 'landline-1', null), 'ERR_AUDIT_KEY'],
+      ['the privacy keys', () => new PrivacyKeys(path, NOON), 'ERR_AUDIT_PRIVACY'],
+      ['the rules', () => archiveRevision(path, rules, NOON), 'ERR_AUDIT_ARCHIVE'],
+    ]
+    for (const [what, make, code] of cases)
+      t.equal(await Promise.resolve().then(make).catch(codeOf), code, `${what} in ${path}`)
+  }
 })
 
 /** Looks at each turn of the event loop. */
