@@ -1,10 +1,11 @@
 /** The shape of a record (contract, section 4), and the references that records carry. */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { createEncoder, LINE_END, NO_PREVIOUS, type RecordedEvent } from '../../audit/record.ts'
 import { createReferences, referenceTime } from '../../audit/uuid.ts'
 import type { SystemAction, TrafficAction, TrafficEvent } from '../../rules/events.ts'
 import { SYSTEM_ACTIONS, TRAFFIC_ACTIONS } from '../../rules/events.ts'
+import fc from '../properties.ts'
 import { denial, type Plain, REVISION } from './helpers.ts'
 
 const ID = '01990000-0000-7000-8000-0000000000ff'

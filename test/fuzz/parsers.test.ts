@@ -3,7 +3,7 @@
  * depend on how the network cut it. (Which inputs are right is in the tests of each; the second opinion of llhttp on
  * messages is in test/proxy/http/llhttp.test.ts, rule files cut at each byte are in test/rules/mutations.test.ts.)
  */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { walkForwarded } from '../../proxy/forwarded.ts'
 import { isAnswer } from '../../proxy/head-reader.ts'
@@ -17,6 +17,7 @@ import { parseProxyHeader } from '../../proxy/proxy-protocol.ts'
 import type { Wire } from '../../proxy/wire.ts'
 import { parseAddress } from '../../rules/address.ts'
 import { parseRuleFile } from '../../rules/parse.ts'
+import fc from '../properties.ts'
 import { address } from '../proxy/harness.ts'
 import { FILES, KNOWN, MAIN, NOW } from '../rules/rule-file.ts'
 import { corpus, inPieces, search, spoilt } from './fuzz.ts'

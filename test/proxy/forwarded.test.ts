@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { isForwardedField, walkForwarded } from '../../proxy/forwarded.ts'
 import { parseAddress, parsePrefix, prefixContains } from '../../rules/address.ts'
 import type { Address } from '../../rules/model.ts'
+import fc from '../properties.ts'
 
 /** The peer is 10.0.0.5; it and these are trusted hops. */
 const TRUSTED = ['10.0.0.0/28', '2001:db8:ffff::/48'].map((text) => {
@@ -197,15 +197,14 @@ t.test('no text makes it throw, or names a client that no hop told of', async ()
   )
 })
 
+// Of such lengths, work that grew with the square would outlast the time that a test has.
 t.test('a long list costs no more than its length', async (t) => {
   for (const line of [
-    `x: ${',1'.repeat(30_000)}`,
-    `f: ${'"\\'.repeat(30_000)}`,
-    `f: ${',;'.repeat(30_000)}`,
-    `f: ${'\\'.repeat(60_000)}"`,
+    `x: ${',1'.repeat(1_000_000)}`,
+    `f: ${'"\\'.repeat(1_000_000)}`,
+    `f: ${',;'.repeat(1_000_000)}`,
+    `f: ${'\\'.repeat(2_000_000)}"`,
   ]) {
-    const before = performance.now()
-    walked(line)
-    t.ok(performance.now() - before < 500, line.slice(0, 20))
+    t.match(walked(line), /^\w+ at /, line.slice(0, 20))
   }
 })

@@ -1,8 +1,9 @@
 /** What the first bytes of a stream say, as a pure function: whole at its last byte and never before, and cheap at any cut. (What follows from it is in connect.test.ts.) */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { MAX_HELLO_BYTES } from '../../proxy/hello.ts'
 import { readOpening } from '../../proxy/opening.ts'
+import fc from '../properties.ts'
 import { clientHello, extension, handshake, inRecords } from './hellos.ts'
 
 const ALERT = Buffer.from([21, 3, 1, 0, 2, 1, 0])

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { MAX_PROXY_HEADER_BYTES, type ProxyHeader, parseProxyHeader } from '../../proxy/proxy-protocol.ts'
 import { addressFromBytes } from '../../rules/address.ts'
+import fc from '../properties.ts'
 
 const SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
 const LOCAL = 0x20

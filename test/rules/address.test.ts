@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import IPCIDR from 'ip-cidr'
 import t from 'tap'
 import {
@@ -14,6 +13,7 @@ import {
   quoted,
 } from '../../rules/address.ts'
 import type { Address, Prefix } from '../../rules/model.ts'
+import fc from '../properties.ts'
 
 const byte = fc.nat(255)
 const bytes4 = fc.uint8Array({ minLength: 4, maxLength: 4 })
@@ -123,7 +123,7 @@ t.test('addresses from bytes and from their text are the same', async (t) => {
   fc.assert(
     fc.property(fc.oneof(bytes4, bytes16), (bytes) => {
       const made = addressFromBytes(bytes)
-      t.same(parseAddress(made.text), made)
+      if (JSON.stringify(parseAddress(made.text)) !== JSON.stringify(made)) return false
       let bits = 0n
       for (const byte of bytes) bits = (bits << 8n) | BigInt(byte)
       const isMapped = bytes.length === 16 && bits >> 32n === 0xffffn
@@ -288,7 +288,7 @@ t.test('a range covers its addresses and no other', async (t) => {
   )
 })
 
-t.test('prefixes agree with ip-cidr on first and last address', async (t) => {
+t.test('prefixes agree with ip-cidr on first and last address', async () => {
   const lengths = fc.nat(128)
   fc.assert(
     fc.property(fc.oneof(bytes4, bytes16), lengths, (bytes, wanted) => {
@@ -296,7 +296,8 @@ t.test('prefixes agree with ip-cidr on first and last address', async (t) => {
       const length = family === 4 ? wanted % 33 : wanted
       const other = new IPCIDR(`${text}/${length}`)
       const ours = prefix(`${address(other.start<string>()).text}/${length}`)
-      t.equal(prefixEnd(ours).text, address(other.end<string>()).text)
+      // As numbers: the last address of ::/80 is IPv4-mapped, which as text is an IPv4 address.
+      if (addressBits(prefixEnd(ours)) !== BigInt(String(other.end<unknown>({ type: 'bigInteger' })))) return false
       const strict = parsePrefix(`${text}/${length}`)
       return typeof strict === 'string' ? strict.endsWith(`write ${ours.text}`) : strict.text === ours.text
     }),

@@ -1,11 +1,12 @@
 /** Break-glass over a compiled policy: what it lets through, what it leaves alone, and that it ends at its instant. */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { ALL_RULES, liftProblem, type RuleLift, withLifts } from '../../rules/breakglass.ts'
 import { decide } from '../../rules/decide.ts'
 import type { Evidence, RuleEntry, RuleFile } from '../../rules/model.ts'
 import { parseTarget } from '../../rules/target.ts'
 import { compiled } from '../compiled.ts'
+import fc from '../properties.ts'
 import { anyRuleFile, asking, compileSmall, EPOCH, HOUR, prefix, SOURCES } from './small-rules.ts'
 
 const UNTIL = Date.parse('2026-12-02T18:00:00Z')

@@ -1,6 +1,5 @@
 /** `decide`, row by row of the table of decisions, and for any evidence at all. */
 import { isDeepStrictEqual } from 'node:util'
-import fc from 'fast-check'
 import t from 'tap'
 import { parseAddress } from '../../rules/address.ts'
 import { assemble } from '../../rules/assemble.ts'
@@ -11,6 +10,7 @@ import type { Address, Evidence } from '../../rules/model.ts'
 import { parseTarget } from '../../rules/target.ts'
 import { compiled } from '../compiled.ts'
 import { AT, DECISIONS, type DecisionCase, POLICIES } from '../decisions.ts'
+import fc from '../properties.ts'
 
 const policies = Object.fromEntries(Object.entries(POLICIES).map(([name, yaml]) => [name, compiled(yaml)]))
 const office = compiled(POLICIES.office)

@@ -1,8 +1,9 @@
 /** `isDuring` by the wall clock of the zone, on both sides of each daylight-saving change. */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { isDuring } from '../../rules/during.ts'
 import type { During } from '../../rules/model.ts'
+import fc from '../properties.ts'
 
 const ALL = 127
 const MON_FRI = 31

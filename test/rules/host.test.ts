@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { quoted } from '../../rules/address.ts'
 import { canonicalHost } from '../../rules/host.ts'
+import fc from '../properties.ts'
 
 /** What the host means, as text: the name, the address after `@`, or the message after `!`. */
 function meaning(text: string): string {

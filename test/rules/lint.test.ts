@@ -1,5 +1,5 @@
 /** What `lint` warns of, what it never says, and what the tests of a rule file report. */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { decide } from '../../rules/decide.ts'
 import { lint } from '../../rules/lint.ts'
@@ -8,6 +8,7 @@ import { runTests } from '../../rules/policy-tests.ts'
 import { unreachableRules } from '../../rules/reach.ts'
 import { compiled, TODAY } from '../compiled.ts'
 import { POLICIES } from '../decisions.ts'
+import fc from '../properties.ts'
 import { anyRuleFile, asking, compileSmall, EPOCH, HOUR, SOURCES } from './small-rules.ts'
 
 const HEAD = `

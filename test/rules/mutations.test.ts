@@ -1,8 +1,9 @@
 /** Rule files as bad as they come: cut, mutated, built to exhaust. Each is accepted, or refused with a place; none throws. */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { parseRuleFile, referencedFiles } from '../../rules/parse.ts'
 import { readYaml } from '../../rules/yaml-source.ts'
+import fc from '../properties.ts'
 import { FILES, KNOWN, MAIN, NOW } from './rule-file.ts'
 
 const PATHS = [...FILES.keys()]
@@ -156,7 +157,7 @@ t.test('4,000 mutations of good rule files are each accepted, or refused with a 
   t.ok(accepted > 200 && accepted < 2000, `${accepted} of them still good: neither all nor none`)
 })
 
-t.test('YAML made to exhaust is refused at once', async (t) => {
+t.test('YAML made to exhaust is refused before it does', async (t) => {
   const names = [...'abcdefghij']
   const bomb = names.map(
     (name, index) =>
@@ -172,9 +173,6 @@ t.test('YAML made to exhaust is refused at once', async (t) => {
     ['a: &a { b: &b { c: *a, d: *b } }', /"\*a" contains itself/],
     ['a: b: '.repeat(20_000), /not readable as YAML/],
   ]
-  for (const [text, message] of cases) {
-    const start = performance.now()
+  for (const [text, message] of cases)
     t.match(readYaml('a', text).problems, [{ file: 'a', message }], text.slice(0, 40))
-    t.ok(performance.now() - start < 5000, `${text.slice(0, 40)} in time`)
-  }
 })

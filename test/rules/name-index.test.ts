@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { buildNameIndex, ownerOfName } from '../../rules/name-index.ts'
 import { packNames } from '../../rules/packed.ts'
+import fc from '../properties.ts'
 
 interface Entry<V = string> {
   readonly name: string

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import fc from 'fast-check'
 import t from 'tap'
 import { prefixContains } from '../../rules/address.ts'
 import { parseInstant } from '../../rules/instant.ts'
@@ -11,6 +10,7 @@ import { didYouMean, formatProblem, sortProblems } from '../../rules/problems.ts
 import { jsonSchema } from '../../rules/schema.ts'
 import { MAX_CSV_LENGTH, readSegmentsCsv } from '../../rules/segments-csv.ts'
 import { MAX_YAML_LENGTH, readYaml } from '../../rules/yaml-source.ts'
+import fc from '../properties.ts'
 import { BAD_EDITS } from './bad-edits.ts'
 import { conforms } from './json-schema.ts'
 import { FILES, KNOWN, MAIN, NOW, RULES } from './rule-file.ts'
@@ -352,17 +352,16 @@ t.test('texts too long to read are refused', async (t) => {
   ])
 })
 
-t.test('100,000 lines of CSV load in seconds, the doubtful ones too', async (t) => {
+// Work that grew with the square of the lines would outlast the time that a test has.
+t.test('100,000 lines of CSV load, the doubtful ones too', async (t) => {
   const line = (index: number) => `10.${index >> 16}.${(index >> 8) & 255}.${index & 255},desk ${index}`
   const csv = `prefix,description\n${Array.from({ length: 100_000 }, (_, index) => line(index)).join('\n')}`
-  const start = performance.now()
   const { file, problems } = parsed('conf/segments/embassies.csv', csv)
   t.equal(file?.segments.find(({ id }) => id === 'embassies')?.prefixes.length, 100_000)
   // Inside 10.0.0.0/8 lie no segments of the example but this one: 10.1.134.159 is the last.
   t.strictSame(problems, [])
   const bad = parsed('conf/segments/embassies.csv', csv.replaceAll(',desk', '/33,desk'))
   t.equal(bad.problems.length, 100_000)
-  t.ok(performance.now() - start < 15_000)
 })
 
 t.test('segments inside others are found as a look at all pairs would find them', async () => {

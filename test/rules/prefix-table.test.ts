@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { addressFromBytes, parseAddress, parsePrefix, prefixContains, prefixEnd } from '../../rules/address.ts'
 import type { Address, Prefix } from '../../rules/model.ts'
 import { buildPrefixTable } from '../../rules/prefix-table.ts'
+import fc from '../properties.ts'
 
 type Entry = readonly [Prefix, string]
 

@@ -1,7 +1,7 @@
 /**
  * Small random rule files, dense enough that rules shadow each other, and a `decide` that does it the slow, obvious way.
  */
-import fc from 'fast-check'
+
 import { parsePrefix, prefixContains } from '../../rules/address.ts'
 import type { Catalogue } from '../../rules/catalog.ts'
 import { compile } from '../../rules/compile.ts'
@@ -19,6 +19,7 @@ import {
   type ServiceEntry,
 } from '../../rules/model.ts'
 import { sha256 } from '../compiled.ts'
+import fc from '../properties.ts'
 
 const PLACE = { file: 'rules.yaml', line: 1, column: 1 }
 export const EPOCH = Date.parse('2026-12-02T00:00:00Z')

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { quoted } from '../../rules/address.ts'
 import { parseTarget } from '../../rules/target.ts'
+import fc from '../properties.ts'
 
 /** `scheme host-or-address port`, or the message. */
 function shown(text: string): string {

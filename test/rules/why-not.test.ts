@@ -1,5 +1,5 @@
 /** What would let a request through: each remedy is tried, and what else it opens is what a slow look finds. */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { compile } from '../../rules/compile.ts'
 import { decide } from '../../rules/decide.ts'
@@ -9,6 +9,7 @@ import type { Policy } from '../../rules/policy.ts'
 import { parseTarget } from '../../rules/target.ts'
 import { isLetThrough, type WhyNot, whyNot } from '../../rules/why-not.ts'
 import { catalogue, compiled, sha256 } from '../compiled.ts'
+import fc from '../properties.ts'
 import { anyRuleFile, asking, compileSmall, EPOCH, HOUR, prefix, SOURCES } from './small-rules.ts'
 
 const RULES = `version: 1

@@ -1,7 +1,8 @@
 /** The chunked coding at every cut: the same content, the same end, the same refusal, however the bytes arrive. */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { ChunkedDecoder, chunkHead, lastChunk } from '../../../proxy/http/chunked.ts'
+import fc from '../../properties.ts'
 
 interface Decoded {
   readonly state: string

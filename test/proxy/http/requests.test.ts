@@ -1,11 +1,12 @@
 /** Request heads: what is accepted and how it goes on, what is refused and why, at any input. */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { BROKEN, findHeadEnd, INCOMPLETE } from '../../../proxy/http/head-end.ts'
 import { BAD_REQUEST, type Refusal } from '../../../proxy/http/refusal.ts'
 import { fieldValue, judgeRequestLine, parseRequestHead, type RequestHead } from '../../../proxy/http/request.ts'
 import { requestHeadForOrigin, traceContent } from '../../../proxy/http/serialise.ts'
 import { hasLoop } from '../../../proxy/http/via.ts'
+import fc from '../../properties.ts'
 
 const HOST = 'Host: a.example'
 const get = (...fields: readonly string[]) => head('GET http://a.example/ HTTP/1.1', HOST, ...fields)

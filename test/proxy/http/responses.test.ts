@@ -1,9 +1,10 @@
 /** Answer heads: where an answer ends, what of it reaches the client, and what a hostile origin cannot do. */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { BAD_RESPONSE, type Refusal } from '../../../proxy/http/refusal.ts'
 import { type Asked, judgeStatusLine, parseResponseHead, type ResponseHead } from '../../../proxy/http/response.ts'
 import { clientFraming, responseHeadForClient } from '../../../proxy/http/serialise.ts'
+import fc from '../../properties.ts'
 
 const GET: Asked = { method: 'GET', upgrade: null }
 const HEAD: Asked = { method: 'HEAD', upgrade: null }
