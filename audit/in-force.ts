@@ -3,8 +3,9 @@
  * reload is recorded under its own revision to its end.
  */
 import { type AuditRecord, readSegment } from './read.ts'
+import { type Ending, endingOf, isStart, type RunState, runStateAfter } from './run-state.ts'
 import { type LogSegment, listSegments } from './segment.ts'
-import { parseRecord, readStamp } from './stamp.ts'
+import { parseRecord, readStamp, type Stamp } from './stamp.ts'
 
 export interface InForce {
   /** `sha256:` and 64 hexadecimal digits. */
@@ -13,57 +14,61 @@ export interface InForce {
   readonly record: AuditRecord
   /** Whether `record` is such a start or reload. */
   readonly isChange: boolean
-  /** Whether the proxy ran then: false after a `stop`. */
-  readonly isRunning: boolean
+  /** Whether the proxy ran then. */
+  readonly run: RunState
 }
 
 /** null: no record up to then names rules. `at`: milliseconds since 1970. Throws ERR_AUDIT_UNREADABLE. */
 export async function rulesInForce(dir: string, at: number): Promise<InForce | null> {
-  const segments = (await listSegments(dir)).filter(({ startedAt }) => startedAt <= at)
-  let isRunning = true
-  let latest: AuditRecord | null = null
-  for (const segment of segments.toReversed()) {
+  const all = await listSegments(dir)
+  let last: Stamp | null = null
+  let ending: Ending | null = null
+  let change: AuditRecord | null = null
+  let named: AuditRecord | null = null
+  for (const segment of all.filter(({ startedAt }) => startedAt <= at).toReversed()) {
     const found = await newestIn(segment, at)
-    isRunning &&= !found.isStopped
-    latest ??= found.named
-    const revision = found.change?.rule?.version
-    if (found.change !== null && revision !== undefined)
-      return { revision, record: found.change, isChange: true, isRunning }
+    last ??= found.last
+    // A stop comes before what the next start finds.
+    ending = found.ending ?? ending
+    named ??= found.named
+    change = found.change
+    if (change !== null) break
   }
-  const revision = latest?.rule?.version
-  return latest === null || revision === undefined ? null : { revision, record: latest, isChange: false, isRunning }
+  const record = change ?? named
+  const revision = record?.rule?.version
+  if (record === null || revision === undefined || last === null) return null
+  return { revision, record, isChange: change !== null, run: await runStateAfter(dir, all, last, ending) }
 }
 
 interface Newest {
   /** The last start or reload. */
   readonly change: AuditRecord | null
-  /** A stop came after it. */
-  readonly isStopped: boolean
+  /** The first record after it that ends a run. */
+  readonly ending: Ending | null
   /** The last record that names a revision. */
   readonly named: AuditRecord | null
+  readonly last: Stamp | null
 }
 
 const RULE = Buffer.from('"rule":{')
-const START = Buffer.from('"action":"start"')
 const RELOAD = Buffer.from('"action":"reload"')
-const STOP = Buffer.from('"action":"stop"')
 
 async function newestIn(segment: LogSegment, at: number): Promise<Newest> {
   let change: Buffer | null = null
   let named: Buffer | null = null
-  let isStopped = false
+  let ending: Ending | null = null
+  let last: Stamp | null = null
   for await (const lines of readSegment(segment)) {
     for (const { bytes, ended } of lines) {
-      if (!ended || !bytes.includes(RULE)) continue
-      const stamp = readStamp(bytes)
+      const stamp = ended ? readStamp(bytes) : null
       if (stamp === null || Date.parse(stamp.time) > at) continue
-      named = bytes
-      if (!stamp.isSystem) continue
-      if (bytes.includes(STOP)) isStopped = true
-      if (!bytes.includes(START) && !bytes.includes(RELOAD)) continue
+      last = stamp
+      if (bytes.includes(RULE)) named = bytes
+      ending ??= endingOf(stamp, bytes)
+      if (!isStart(stamp, bytes) && !(stamp.isSystem && bytes.includes(RELOAD))) continue
       change = bytes
-      isStopped = false
+      ending = null
     }
   }
-  return { change: change && parseRecord(change), isStopped, named: named && parseRecord(named) }
+  return { change: change && parseRecord(change), ending, named: named && parseRecord(named), last }
 }

@@ -1,5 +1,6 @@
 /** `landline audit rules DIR --at TIME`: which rules were in force then, word for word, and by what that is known. */
 import { type InForce, rulesInForce } from '../audit/in-force.ts'
+import type { RunState } from '../audit/run-state.ts'
 import { withLog } from './audit-files.ts'
 import { timeOf } from './audit-filter.ts'
 import { EXIT, type ExitCode, type Io, printJson } from './io.ts'
@@ -23,11 +24,11 @@ export async function auditRules({ dir, at: text, json = false }: AuditRulesFlag
   return archived?.isGenuine ? EXIT.fine : EXIT.incomplete
 }
 
-function jsonOf(time: string, { revision, record, isChange, isRunning }: InForce, archived: ArchivedRules | null) {
+function jsonOf(time: string, { revision, record, isChange, run }: InForce, archived: ArchivedRules | null) {
   return {
     at: time,
     revision,
-    running: isRunning,
+    ...runAsJson(run),
     since: isChange ? record['@timestamp'] : null,
     record,
     archived: archived && {
@@ -39,16 +40,54 @@ function jsonOf(time: string, { revision, record, isChange, isRunning }: InForce
   }
 }
 
+/** `running` null: no record tells. `stopped`: how it ended before that time or may have, and when it ran again. */
+function runAsJson(run: RunState) {
+  if (run.kind === 'running') return { running: true, stopped: null }
+  const { kind, since } = run
+  const until = kind === 'untold' ? null : run.until
+  const by = kind === 'untold' ? null : kind === 'stopped' ? 'stop' : 'crash'
+  const between = { since: since.time, since_record: since.record, until: until?.time ?? null }
+  return {
+    running: kind === 'stopped' ? false : null,
+    stopped: { by, ...between, until_record: until?.record ?? null },
+  }
+}
+
 function report(time: string, found: InForce, archived: ArchivedRules | null): string[] {
-  const { revision, record, isChange, isRunning } = found
+  const { revision, record, isChange, run } = found
   const { event } = record
   const since = isChange
     ? `in force since ${record['@timestamp']}, by the ${event.action} ${event.id}`
     : `named by the ${event.action} ${event.id} of ${record['@timestamp']}; the start or reload before it is in a file that is gone`
-  const head = [`${time}: ${revision}`, `  ${since}`, ...(isRunning ? [] : ['  the proxy had been stopped by then'])]
+  const head = [...runInWords(time, revision, run), `  ${since}`]
   if (archived === null) return [...head, '  its text is not in the archive']
   const { files, archivedAt } = archived.archived
   const doubt = archived.isGenuine ? '' : '. The archived text does NOT make that revision: it was changed'
   const texts = Object.entries(files).flatMap(([path, text]) => ['', `── ${path}`, text.trimEnd()])
   return [...head, `  archived ${archivedAt}${doubt}`, ...texts]
+}
+
+function runInWords(time: string, revision: string, run: RunState): string[] {
+  if (run.kind === 'running') return [`${time}: ${revision}`]
+  const { since } = run
+  if (run.kind === 'untold')
+    return [
+      `${time}: ${revision}, if the proxy still ran`,
+      `  no record tells: the log ends at ${since.time} (${since.record})`,
+    ]
+  const again =
+    run.until === null
+      ? 'and no start follows in this log'
+      : `until the start at ${run.until.time} (${run.until.record})`
+  if (run.kind === 'stopped')
+    return [
+      `${time}: the proxy was STOPPED, no rules were in force`,
+      `  from the stop at ${since.time} (${since.record}) ${again}`,
+      `  the rules before that: ${revision}`,
+    ]
+  return [
+    `${time}: ${revision}, if the proxy still ran`,
+    `  it ended without a stop, such as in a crash, some time after its last record at ${since.time} (${since.record}),`,
+    `  ${run.until === null ? again : `and was down ${again}`}`,
+  ]
 }

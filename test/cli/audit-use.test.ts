@@ -17,9 +17,9 @@ import { auditVerifyExport } from '../../cli/audit-verify-export.ts'
 import { type Io, UsageError } from '../../cli/io.ts'
 import { compileSources, readSources } from '../../cli/load.ts'
 import { smallSegments } from '../../cli/small-segments.ts'
-import type { SystemEvent } from '../../rules/events.ts'
+import type { SystemEvent, TrafficEvent } from '../../rules/events.ts'
 import { DAY, LATER, newKey, openSigned } from '../audit/evidence-helpers.ts'
-import { denial, NOON, readLog, systemEvent } from '../audit/helpers.ts'
+import { denial, NOON, REVISION, readLog, systemEvent } from '../audit/helpers.ts'
 
 async function run(command: (io: Io) => number | Promise<number>, now = LATER) {
   let out = ''
@@ -173,6 +173,101 @@ t.test('rules: those that were in force at a time, by starts and reloads and not
     run((io) => auditRules({ dir: path, at: 'noon', json: true }, io)),
     UsageError,
   )
+})
+
+t.test('rules: at times when the proxy was stopped, had crashed, or of which nothing is on record', async (t) => {
+  const path = join(t.testdir(), 'log')
+  let at = NOON
+  const minute = (n: number) => new Date(NOON + n * 60_000).toISOString()
+  const { audit } = await openSigned(path, newKey(), { now: () => at }, { seconds: 10 * DAY })
+  const references = new Map<number, string>()
+  const policy = { name: 'office', revision: REVISION }
+  const record = async (n: number, event: SystemEvent | TrafficEvent) => {
+    at = NOON + n * 60_000
+    references.set(n, await audit.record(event))
+  }
+  const crashed = () => ({ ...systemEvent('recovered'), facts: { last_sequence: readLog(path).records.length } })
+  await record(10, { ...systemEvent('start'), policy })
+  await record(20, denial(1))
+  await record(25, { ...systemEvent('recovered'), facts: { cause: 'ENOSPC', lost: 0 } })
+  await record(30, { ...systemEvent('stop'), policy })
+  await record(40, { ...systemEvent('recovered'), facts: { last_sequence: 4, clock_behind_ms: 5000 } })
+  await record(41, { ...systemEvent('reload-failed'), policy })
+  await record(42, { ...systemEvent('start'), policy })
+  await record(24 * 60 + 50, denial(2))
+  await record(24 * 60 + 70, crashed())
+  await record(24 * 60 + 71, { ...systemEvent('start'), policy })
+  await record(24 * 60 + 80, denial(3))
+  await record(24 * 60 + 90, { ...systemEvent('start'), policy })
+  await record(24 * 60 + 100, { ...systemEvent('reload'), policy })
+  const rules = (n: number, json: boolean) => run((io) => auditRules({ dir: path, at: minute(n), json }, io))
+  const asked = async (n: number) => {
+    const { running, stopped } = JSON.parse((await rules(n, true)).out)
+    return { running, stopped }
+  }
+  const moment = (n: number | null) => (n === null ? [null, null] : [minute(n), references.get(n)])
+  const ran = { running: true, stopped: null }
+  const end = (running: false | null, by: string | null, from: number, to: number | null) => {
+    const [[since, since_record], [until, until_record]] = [moment(from), moment(to)]
+    return { running, stopped: { by, since, since_record, until, until_record } }
+  }
+  const day = 24 * 60
+  t.same(await asked(day + 101), ran, 'a proxy writes this log now')
+  await audit.close()
+  const cases: readonly (readonly [number, object])[] = [
+    [10, ran],
+    [15, ran],
+    [22, ran],
+    [26, ran],
+    [30, end(false, 'stop', 30, 42)],
+    [35, end(false, 'stop', 30, 42)],
+    [41, end(false, 'stop', 30, 42)],
+    [42, ran],
+    [day + 45, ran],
+    [day + 55, end(null, 'crash', day + 50, day + 71)],
+    [day + 70, end(null, 'crash', day + 50, day + 71)],
+    [day + 71, ran],
+    [day + 85, end(null, 'crash', day + 80, day + 90)],
+    [day + 90, ran],
+    [day + 100, end(null, null, day + 100, null)],
+  ]
+  for (const [n, want] of cases) t.same(await asked(n), want, `minute ${n}`)
+  for (const [n, want] of [
+    [20, [`${minute(20)}: ${REVISION}`, `  in force since ${minute(10)}, by the start ${references.get(10)}`]],
+    [
+      35,
+      [
+        `${minute(35)}: the proxy was STOPPED, no rules were in force`,
+        `  from the stop at ${minute(30)} (${references.get(30)}) until the start at ${minute(42)} (${references.get(42)})`,
+        `  the rules before that: ${REVISION}`,
+      ],
+    ],
+    [
+      day + 55,
+      [
+        `${minute(day + 55)}: ${REVISION}, if the proxy still ran`,
+        `  it ended without a stop, such as in a crash, some time after its last record at ${minute(day + 50)} (${references.get(day + 50)}),`,
+        `  and was down until the start at ${minute(day + 71)} (${references.get(day + 71)})`,
+      ],
+    ],
+    [
+      day + 120,
+      [
+        `${minute(day + 120)}: ${REVISION}, if the proxy still ran`,
+        `  no record tells: the log ends at ${minute(day + 100)} (${references.get(day + 100)})`,
+      ],
+    ],
+  ] as const) {
+    const { code, out } = await rules(n, false)
+    t.equal(code, 2, 'known, but not archived here')
+    t.same(out.split('\n').slice(0, want.length), want)
+  }
+  const reopened = await openSigned(path, newKey(), { now: () => at })
+  await reopened.audit.record({ ...systemEvent('stop'), policy })
+  await reopened.audit.close()
+  t.match(await rules(day + 120, false), {
+    out: /STOPPED.*\n {2}from the stop at .* and no start follows in this log\n/,
+  })
 })
 
 t.test('reveal and forget, with the key file', async (t) => {

@@ -3,7 +3,7 @@ import { appendFileSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { ask, open, referenceOf } from './ask.ts'
-import { type Running, scratch, start, startAndFail } from './landline.ts'
+import { command, type Running, scratch, start, startAndFail } from './landline.ts'
 import { chainFaults, readRecords } from './records.ts'
 
 const CONNECTIONS = 64
@@ -104,6 +104,16 @@ t.test('a torn last line is set aside and reported, and the log goes on where it
   t.equal(bytes, torn.length)
   const [name = ''] = names as readonly string[] // the record's list of files
   t.equal(readFileSync(join(folder, name), 'utf8'), torn, 'its bytes are kept')
+  const [, last, , next, , stop] = records
+  for (const [at, running, by, since, until] of [
+    [last, null, 'crash', last, next],
+    [next, true, null, null, null],
+    [stop, false, 'stop', stop, null],
+  ] as const) {
+    const { out } = await command(dir, ['audit', 'rules', 'data/audit', '--at', `${at?.['@timestamp']}`, '--json'])
+    const between = { by, since: since?.['@timestamp'], until: until?.['@timestamp'] ?? null }
+    t.match(JSON.parse(out), { running, stopped: by === null ? null : between })
+  }
 })
 
 t.test('of two proxies on one folder the second does not start, and the first does not notice', async (t) => {
