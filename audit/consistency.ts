@@ -2,6 +2,8 @@
  * A consistency proof (RFC 6962 §2.1.2) as text that a third party can check without the log: that the log of one checkpoint is
  * the beginning of that of another, so that nothing before the older one was changed, taken out or put in since.
  */
+
+import { howMany } from '../rules/words.ts'
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts'
 import { HASH_BYTES, verifyConsistency } from './merkle.ts'
 import { checkSignature, strictBase64, type VerifierKey } from './note.ts'
@@ -42,7 +44,7 @@ function ended(text: string): string {
 export function consistencyFaults({ older, newer, hashes }: Consistency, keys: readonly VerifierKey[]): string[] {
   const faults: string[] = []
   if (older.size > newer.size)
-    faults.push(`the older checkpoint has ${older.size} records, the newer one ${newer.size}`)
+    faults.push(`the older checkpoint has ${howMany(older.size, 'record')}, the newer one ${newer.size}`)
   else if (!verifyConsistency(older, newer, hashes))
     faults.push('the log of the older checkpoint is not the beginning of that of the newer one')
   if (older.origin !== newer.origin) faults.push(`they are of two logs, ${older.origin} and ${newer.origin}`)

@@ -2,6 +2,8 @@
  * Holds the log against what was signed: the checkpoints in its folder, in their order, and those that were kept elsewhere.
  * Each is compared with the tree at the moment when the tree has as many lines.
  */
+
+import { howMany } from '../rules/words.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { isOriginOf } from './checkpoint.ts'
 import { CHECKPOINTS, type Entry, readCheckpoints } from './checkpoint-file.ts'
@@ -169,7 +171,7 @@ export class Heads {
     if (event.action === 'checkpoint' && faults === 0 && isKept)
       this.#named(`${facts.size} ${facts.root}`, place, event.sequence)
     if (event.action === 'recovered' && typeof facts.signed_size === 'number' && typeof facts.epoch === 'string') {
-      const what = `the proxy found at its start that the log was not what it had signed (${facts.signed_size} records)`
+      const what = `the proxy found at its start that the log was not what it had signed (${howMany(facts.signed_size, 'record')})`
       this.#options.problems.add(facts.found_root === null ? 'truncation' : 'mismatch', place, event.sequence, what)
     }
   }
@@ -187,11 +189,11 @@ export class Heads {
     }
     if (beyond !== null) {
       const { checkpoint, place } = beyond
-      const what = `${checkpoint.size} records were signed (${place.file}:${place.line}), the log ends with ${head.sequence}`
+      const what = `${howMany(checkpoint.size, 'record was', 'records were')} signed (${place.file}:${place.line}), the log ends with ${head.sequence}`
       problems.add('truncation', head.place, head.sequence, what)
     }
     for (const { checkpoint, file, line } of this.#notInFolder.values()) {
-      const what = `the checkpoint of ${checkpoint.size} records that was kept elsewhere is not in the folder's ${CHECKPOINTS}`
+      const what = `the checkpoint of ${howMany(checkpoint.size, 'record')} that was kept elsewhere is not in the folder's ${CHECKPOINTS}`
       problems.add('replaced-checkpoint', { file, line }, checkpoint.size, what)
     }
     await this.#tellUnmet()
@@ -200,7 +202,7 @@ export class Heads {
     if (this.#foreign === null) return
     const { checkpoint, place } = this.#foreign
     const [signature] = checkpoint.note.signatures
-    const what = `the checkpoint of ${checkpoint.size} records is signed by ${signature?.name}+${signature?.id}, a key that was not given. If the key was changed (a record key-changed says so), give the new one too`
+    const what = `the checkpoint of ${howMany(checkpoint.size, 'record')} is signed by ${signature?.name}+${signature?.id}, a key that was not given. If the key was changed (a record key-changed says so), give the new one too`
     problems.add('foreign-key', place, checkpoint.size, what)
   }
 
@@ -209,7 +211,7 @@ export class Heads {
     const last = this.#purged.at(-1)
     if (last === undefined || this.#outsideGood > 0) return
     const { size } = last.checkpoint
-    const what = `the checkpoint of ${size} records that was kept elsewhere covers none that is still there: they are purged. Nothing here can be held against it; give a newer one`
+    const what = `the checkpoint of ${howMany(size, 'record')} that was kept elsewhere covers none that is still there: they are purged. Nothing here can be held against it; give a newer one`
     this.#options.problems.add('purged', last, size, what)
   }
 
@@ -226,7 +228,7 @@ export class Heads {
         this.#unmet.delete(nameOf(entry.checkpoint))
     for (const [name, { place, sequence }] of this.#unmet) {
       const [size] = name.split(' ')
-      const what = `it names a checkpoint of ${size} records that is not in ${CHECKPOINTS}`
+      const what = `it names a checkpoint of ${howMany(Number(size), 'record')} that is not in ${CHECKPOINTS}`
       problems.add('replaced-checkpoint', place, sequence, what)
     }
   }
@@ -241,7 +243,7 @@ export class Heads {
   #isAnnounced({ checkpoint, place, by }: Signed): boolean {
     const key = this.#keyOf(checkpoint)
     if (by === 'given' || key === null || this.#toldKeys.size === 0 || this.#toldKeys.has(key.text)) return true
-    const what = `the checkpoint of ${checkpoint.size} records is signed by ${key.name}+${key.id}; no record before it says that this key signs`
+    const what = `the checkpoint of ${howMany(checkpoint.size, 'record')} is signed by ${key.name}+${key.id}; no record before it says that this key signs`
     this.#options.problems.add('foreign-key', place, checkpoint.size, what)
     return false
   }
@@ -298,7 +300,7 @@ export class Heads {
         problems.add('replaced-checkpoint', place, null, 'is neither a checkpoint nor a key')
       else if (entry.kind === 'key') this.#meetKey(entry.key, place)
       else if (entry.checkpoint.size <= this.#lastSize) {
-        const what = `the checkpoint of ${entry.checkpoint.size} records stands after one of ${this.#lastSize}`
+        const what = `the checkpoint of ${howMany(entry.checkpoint.size, 'record')} stands after one of ${this.#lastSize}`
         problems.add('replaced-checkpoint', place, entry.checkpoint.size, what)
       } else {
         this.#unused = null
@@ -335,16 +337,21 @@ export class Heads {
     const { size, note, origin } = checkpoint
     if (key === null) {
       const [signature] = note.signatures
-      const what = `the checkpoint of ${size} records is signed by ${signature?.name}+${signature?.id}, which neither was given nor is named in ${CHECKPOINTS}`
+      const what = `the checkpoint of ${howMany(size, 'record')} is signed by ${signature?.name}+${signature?.id}, which neither was given nor is named in ${CHECKPOINTS}`
       problems.add('foreign-key', place, size, what)
       return null
     }
     if (checkSignature(note, key) !== 'good' || !isOriginOf(origin, key.name)) {
-      problems.add('replaced-checkpoint', place, size, `the checkpoint of ${size} records does not fit its signature`)
+      problems.add(
+        'replaced-checkpoint',
+        place,
+        size,
+        `the checkpoint of ${howMany(size, 'record')} does not fit its signature`,
+      )
       return null
     }
     if (!isOutside && this.#fileKeys.at(-1)?.text !== key.text) {
-      const what = `the checkpoint of ${size} records is signed by ${key.name}+${key.id}, which ${CHECKPOINTS} does not name before it`
+      const what = `the checkpoint of ${howMany(size, 'record')} is signed by ${key.name}+${key.id}, which ${CHECKPOINTS} does not name before it`
       problems.add('replaced-checkpoint', place, size, what)
       return null
     }

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import type { SystemEvent } from '../rules/events.ts'
+import { howMany } from '../rules/words.ts'
 import { RULES_FOLDER } from './archive.ts'
 import { type Base, findBase, purgeFacts } from './base.ts'
 import { compressible, compressSegment, removeUnfinished } from './compress.ts'
@@ -177,7 +178,7 @@ export class Housekeeper {
       tallies: tallies.length,
       tallies_through: tallies.at(-1)?.plainName ?? null,
     }
-    const reason = `Records older than ${retentionDays} days were removed`
+    const reason = `Records older than ${howMany(retentionDays, 'day')} were removed`
     await record({ action: 'purge', outcome: 'success', reason, policy: null, facts })
     // What explains the gap is signed and on the disk before there is one.
     if (!(await seal())) return

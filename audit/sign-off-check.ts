@@ -1,4 +1,6 @@
 /** Holds the sign-offs of a log against their reviewers' keys, and against the checkpoints that they name. */
+
+import { howMany } from '../rules/words.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { readCheckpoints } from './checkpoint-file.ts'
 import type { VerifierKey } from './note.ts'
@@ -65,7 +67,7 @@ export class SignOffCheck {
     for await (const entry of readCheckpoints(path)) if (entry.kind === 'checkpoint') found(entry.checkpoint)
     for (const { statement, place, sequence } of open) {
       if (!missing.has(nameOf(statement.size, statement.root))) continue
-      const what = `the sign-off does not hold: its checkpoint of ${statement.size} records is none of this log`
+      const what = `the sign-off does not hold: its checkpoint of ${howMany(statement.size, 'record')} is none of this log`
       this.#problems.add('false-sign-off', place, sequence, what)
     }
   }

@@ -9,6 +9,7 @@ import { newestCheckpoint } from '../audit/look-up.ts'
 import { isSignedByText, parseStatement, type Statement } from '../audit/sign-off.ts'
 import { quoted } from '../rules/address.ts'
 import type { SystemEvent } from '../rules/events.ts'
+import { howMany } from '../rules/words.ts'
 import type { ApiParts } from './api-routes.ts'
 
 const MOST_STATEMENT = 4096
@@ -60,7 +61,7 @@ export function signOffRoute({ audit, keeper, config }: ApiParts): ApiRoute {
       if (!(await isOfThisLog(config.audit.dir, statement)))
         throw new ApiRefusal(
           409,
-          `the statement names a checkpoint of ${statement.size} records that this log does not have`,
+          `the statement names a checkpoint of ${howMany(statement.size, 'record')} that this log does not have`,
           'sign off against a checkpoint of this log: landline audit verify tells whether the copy is the same',
         )
       if (config.audit.privacy === 'pseudonymous') refuseAddresses(statement)

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { type Consistency, consistencyFaults, formatConsistency, parseConsistency } from '../audit/consistency.ts'
 import type { VerifierKey } from '../audit/note.ts'
 import { proveConsistency } from '../audit/proof.ts'
+import { howMany } from '../rules/words.ts'
 import { keysOf, outsideCheckpoints, withLog } from './audit-files.ts'
 import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
 
@@ -47,7 +48,9 @@ function check(file: string, keys: readonly VerifierKey[], json: boolean, io: Io
   if (json) printJson(io, jsonOf(proof, faults))
   else if (faults.length === 0) {
     const { older, newer } = proof
-    io.print(`The ${older.size} records of the older checkpoint are the first of the ${newer.size} of the newer one.`)
+    io.print(
+      `The ${howMany(older.size, 'record of the older checkpoint is', 'records of the older checkpoint are')} the first of the ${newer.size} of the newer one.`,
+    )
     if (keys.length === 0) io.print('No key was given, so it is not known who signed them: --key VKEY.')
   }
   for (const fault of faults) io.complain(fault)

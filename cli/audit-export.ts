@@ -7,6 +7,7 @@ import { loadPrivateKey } from '../audit/keys.ts'
 import { newestCheckpoint } from '../audit/look-up.ts'
 import { checkSignature, type SigningKey, type VerifierKey } from '../audit/note.ts'
 import { FORMATS, type Format } from '../audit/render/rendering.ts'
+import { howMany } from '../rules/words.ts'
 import { knownKeys, outsideCheckpoints, withLog } from './audit-files.ts'
 import { filterOf, nothingMatched, withoutAlias } from './audit-filter.ts'
 import { type Recording, textOf } from './audit-recording.ts'
@@ -96,8 +97,8 @@ function report(out: string, { manifest, digest, reference, note }: Extracted): 
   const range = first === null ? '' : `, from ${first} to ${last}${contiguous ? ' without a gap' : ''}`
   const left = manifest.unsigned_left_out
   return [
-    `${out}: ${records} records${range}`,
-    `  in the log of ${checkpoint.size} records signed by ${checkpoint.key}`,
+    `${out}: ${howMany(records, 'record')}${range}`,
+    `  in the log of ${howMany(checkpoint.size, 'record')} signed by ${checkpoint.key}`,
     ...(left > 0 ? [`  left out: ${left} that no checkpoint covers yet; they are in an export of a minute later`] : []),
     `  manifest ${digest}, ${note === null ? 'signed by nobody: --key FILE signs it' : `signed by ${signer ?? 'the key of the log'}`}`,
     `  ${reference === null ? 'unrecorded: this folder is a copy, no running proxy was told' : `on record as ${reference}`}`,

@@ -9,6 +9,7 @@ import { parseVerifierKey, type VerifierKey } from '../audit/note.ts'
 import type { Problem } from '../audit/problems.ts'
 import { isLog } from '../audit/verify.ts'
 import { quoted } from '../rules/address.ts'
+import { howMany } from '../rules/words.ts'
 import { UsageError } from './io.ts'
 
 /** Throws UsageError. */
@@ -94,7 +95,7 @@ export function problemLines(problems: readonly Problem[], count: number): strin
 }
 
 export function problemTotal(count: number, more = ''): string {
-  return `${count} ${more}${count === 1 ? 'problem' : 'problems'}`
+  return howMany(count, `${more}problem`)
 }
 
 /** What cannot be read at all is a mistake in the call. Throws UsageError. */

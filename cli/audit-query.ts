@@ -2,6 +2,7 @@
 import { queryLog } from '../audit/query.ts'
 import type { AuditRecord } from '../audit/read.ts'
 import { COLUMNS, csvLine } from '../audit/render/csv.ts'
+import { howMany } from '../rules/words.ts'
 import { withLog } from './audit-files.ts'
 import { filterOf, nothingMatched, withoutAlias } from './audit-filter.ts'
 import { EXIT, type ExitCode, type Io } from './io.ts'
@@ -11,9 +12,15 @@ export type AuditQueryFlags = Flags<'audit query'> & { readonly dir: string }
 
 /** Columns of the table: those that fit on a wide screen. */
 const TABLE: typeof COLUMNS = [...COLUMNS.slice(0, 10), ['says', sayingOf]]
-const WIDTHS = [24, 16, 14, 8, 15, 12, 32, 5, 20]
+const LEAST_WIDTHS = [24, 16, 14, 8, 15, 12, 32, 5, 20]
+/** A pseudonym has 47 characters; a longer host name makes only its own line longer. */
+const MOST_WIDTH = 48
+/** So many rows wait until the widths are known; the rest streams. */
+const MEASURED_ROWS = 100
 /** The longest fact that a line of the table quotes, in characters. */
 const LONGEST_FACT = 120
+
+type Row = readonly (string | number | null)[]
 
 /** Always 0, whatever was found. Throws UsageError. */
 export async function auditQuery(flags: AuditQueryFlags, io: Io): Promise<ExitCode> {
@@ -24,7 +31,8 @@ export async function auditQuery(flags: AuditQueryFlags, io: Io): Promise<ExitCo
   await withLog(dir, () => (json ? printArray(found, io) : printRows(found, csv, io)))
   const { read, matches, illegible } = count
   if (matches === 0) io.complain(await nothingMatched(`no record of ${read}`, filter))
-  if (illegible > 0) io.complain(`${illegible} lines are no records: see landline audit verify ${dir}`)
+  if (illegible > 0)
+    io.complain(`${howMany(illegible, 'line is no record', 'lines are no records')}: see landline audit verify ${dir}`)
   return EXIT.fine
 }
 
@@ -56,23 +64,37 @@ async function printArray(found: AsyncIterable<readonly string[]>, io: Io): Prom
 
 async function printRows(found: AsyncIterable<readonly string[]>, isCsv: boolean, io: Io): Promise<void> {
   const columns = isCsv ? COLUMNS : TABLE
-  const format = isCsv ? csvLine : tableLine
-  io.print(format(columns.map(([name]) => name)))
+  let format = isCsv ? csvLine : null
+  let rows: Row[] = [columns.map(([name]) => name)]
   for await (const matches of found) {
-    const rows = matches.map((text) => {
+    for (const text of matches) {
       const record: AuditRecord = JSON.parse(text)
-      return format(columns.map(([, value]) => value(record)))
-    })
-    io.print(rows.join('\n'))
+      rows.push(columns.map(([, value]) => value(record)))
+    }
+    if (format === null && rows.length <= MEASURED_ROWS) continue
+    format ??= tableOf(rows)
+    io.print(rows.map(format).join('\n'))
+    rows = []
     await io.drained?.()
   }
+  if (rows.length > 0) io.print(rows.map(format ?? tableOf(rows)).join('\n'))
 }
 
-function tableLine(cells: readonly (string | number | null)[]): string {
-  return cells
-    .map((cell, index) => String(cell ?? '-').padEnd(WIDTHS[index] ?? 0))
-    .join(' ')
-    .trimEnd()
+/** Columns as wide as what the first rows hold: pseudonyms and IPv6 are far longer than most addresses. */
+function tableOf(rows: readonly Row[]): (row: Row) => string {
+  const widths = LEAST_WIDTHS.map((least, column) => {
+    const longest = rows.reduce((most, row) => Math.max(most, textOf(row[column]).length), least)
+    return Math.min(longest, MOST_WIDTH)
+  })
+  return (row) =>
+    row
+      .map((cell, column) => textOf(cell).padEnd(widths[column] ?? 0))
+      .join(' ')
+      .trimEnd()
+}
+
+function textOf(cell: Row[number] | undefined): string {
+  return String(cell ?? '-')
 }
 
 /** What a record of the system says, who did it and why: it has no client, service or destination to show. */

@@ -1,6 +1,7 @@
 /** `landline audit sign-off [DIR]`: a reviewer says, by their own key, which records they have looked at and what came of it. */
 import { writeFileSync } from 'node:fs'
 import { type Checkpoint, parseCheckpoint } from '../audit/checkpoint.ts'
+import { CHECKPOINTS } from '../audit/checkpoint-file.ts'
 import { AuditError } from '../audit/error.ts'
 import { loadPrivateKey } from '../audit/keys.ts'
 import { newestCheckpoint } from '../audit/look-up.ts'
@@ -10,6 +11,7 @@ import { findTime } from '../audit/seek.ts'
 import { listSegments } from '../audit/segment.ts'
 import { type Statement, signStatement, VERDICTS } from '../audit/sign-off.ts'
 import { parseInstant } from '../rules/instant.ts'
+import { howMany } from '../rules/words.ts'
 import { type AdminClient, openAdminClient } from './admin-client.ts'
 import type { ReviewAnswer, SignOffAnswer } from './api-sign-off.ts'
 import { withLog } from './audit-files.ts'
@@ -20,6 +22,8 @@ import { CLIENT_VARIABLES } from './variables.ts'
 
 /** `dir` undefined: the running proxy's own. */
 export type AuditSignOffFlags = Flags<'audit sign-off'> & { readonly dir: string | undefined }
+
+const WAIT = 'Wait for the next one that the proxy signs (audit.checkpoint; every 60 seconds where nothing else is set)'
 
 /** What is there to be reviewed. */
 interface Log {
@@ -42,10 +46,15 @@ export async function auditSignOff(
   const client = await clientFor(flags, env, io)
   const log = await stateOf(dir, client)
   const { checkpoint } = log
-  const range = checkpoint && (await rangeOf(flags.range ?? '..', { ...log, checkpoint }, dir))
-  if (checkpoint === null || range === null || range.from > range.to || range.to > checkpoint.size) {
-    const covered = checkpoint === null ? 'no checkpoint is there' : `the newest covers records 1 to ${checkpoint.size}`
-    io.complain(`nothing to sign off: ${covered}, and ${log.reviewed} are signed off`)
+  if (checkpoint === null) {
+    io.complain(`nothing to sign off: there is no checkpoint. ${WAIT}; a copy of a log needs its ${CHECKPOINTS}`)
+    return EXIT.incomplete
+  }
+  const asked = flags.range ?? '..'
+  const range = await rangeOf(asked, { ...log, checkpoint }, dir)
+  const refusal = refusalOf(range, asked, checkpoint.size, log.reviewed)
+  if (refusal !== null) {
+    io.complain(refusal)
     return EXIT.incomplete
   }
   const { origin, size, root } = checkpoint
@@ -107,6 +116,28 @@ async function rangeOf(
   return { from, to: isCount(last) ? to : Math.min(to, checkpoint.size) }
 }
 
+/** Why there is nothing to sign, and what to do; null: there is. */
+function refusalOf(
+  { from, to }: Pick<Statement, 'from' | 'to'>,
+  text: string,
+  size: number,
+  reviewed: number,
+): string | null {
+  const newest = `the newest checkpoint covers ${size === 1 ? 'record 1' : `records 1 to ${size}`}`
+  const isOpen = text.startsWith('..')
+  if (isOpen && from > size)
+    return `nothing to sign off: ${newest}, and all of them are signed off. ${WAIT}, or name them again with --range 1..${size}`
+  if (Math.max(from, to) > size) {
+    const first = from > size ? reviewed + 1 : from
+    const offer = first > size ? '' : `, or sign off what it covers with --range ${first}..${size}`
+    return `--range ${text}: ${newest}, and not record ${to > size ? to : from}. ${WAIT}${offer}`
+  }
+  if (from <= to) return null
+  return isOpen
+    ? `--range ${text}: records 1 to ${reviewed} are signed off; to sign off again, name the first one too: FROM..TO`
+    : `--range ${text}: no record is of that time; ${newest}`
+}
+
 async function sequenceOf(text: string, dir: string | undefined): Promise<number> {
   if (isCount(text)) return Number(text)
   const at = parseInstant(text)
@@ -142,7 +173,7 @@ function report(
   record: string | null,
 ): string[] {
   return [
-    `records ${from} to ${to} signed off as ${verdict} by ${reviewer}, at the checkpoint of ${size} records`,
+    `records ${from} to ${to} signed off as ${verdict} by ${reviewer}, at the checkpoint of ${howMany(size, 'record')}`,
     `  signed by ${key.verifier.text}`,
     `  ${record === null ? 'unrecorded: this folder is a copy, no running proxy was told' : `on record as ${record}`}`,
     '',

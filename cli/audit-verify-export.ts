@@ -1,5 +1,6 @@
 /** `landline audit verify-export EXTRACT`: is an extract what was taken out of the log, and what does that judgement rest on? */
 import { type ExtractVerification, isExtract, verifyExtract } from '../audit/extract/verify.ts'
+import { howMany } from '../rules/words.ts'
 import { keysOf, outsideCheckpoints, problemLines, problemTotal, unreadable } from './audit-files.ts'
 import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
 
@@ -41,7 +42,10 @@ function jsonOf({ problemCount, basis, ...found }: ExtractVerification) {
 }
 
 function report({ result, records, problems, problemCount, manifest, basis }: ExtractVerification): string[] {
-  const head = [...problemLines(problems, problemCount), `${result}: ${records} records, ${problemTotal(problemCount)}`]
+  const head = [
+    ...problemLines(problems, problemCount),
+    `${result}: ${howMany(records, 'record')}, ${problemTotal(problemCount)}`,
+  ]
   if (manifest === null) return head
   const { by, reason, created, checkpoint, filter } = manifest
   const conditions = Object.entries(filter).filter(([, value]) => value !== null)
@@ -52,7 +56,7 @@ function report({ result, records, problems, problemCount, manifest, basis }: Ex
     ...head,
     `  taken ${created} by ${by}: ${reason}`,
     `  records of ${checkpoint.origin}, signed by ${keyLine(basis.key, basis.keyGiven)}`,
-    `  the checkpoint of ${checkpoint.size} records ${from}`,
+    `  the checkpoint of ${howMany(checkpoint.size, 'record')} ${from}`,
     `  manifest signed by ${keyLine(basis.manifestKey, basis.manifestKeyGiven)}; ${recordLine(basis.reference)}`,
     `  compared: ${Object.keys(manifest.files).join(', ')}`,
     `  asked for: ${picked}`,
@@ -76,5 +80,5 @@ function completeness(leftOut: number | null, records: number, first: number | n
   if (leftOut === null) return '  complete? That is not known: the extract could not be read to its end'
   if (records === 0) return '  complete? An extract without records proves nothing of what was left out'
   if (leftOut === 0) return `  complete: all records from ${first} to ${last}; nothing between them was left out`
-  return `  complete? ${leftOut} records between ${first} and ${last} are not here. That the filter left them out is the manifest's word: no proof shows what they say`
+  return `  complete? ${howMany(leftOut, 'record')} between ${first} and ${last} ${leftOut === 1 ? 'is' : 'are'} not here. That the filter left them out is the manifest's word: no proof shows what they say`
 }

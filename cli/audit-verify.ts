@@ -1,5 +1,6 @@
 /** `landline audit verify DIR`: is the log what was signed, and what does that judgement rest on? */
 import { type Verification, verifyLog } from '../audit/verify.ts'
+import { howMany } from '../rules/words.ts'
 import { keysOf, outsideCheckpoints, problemLines, problemTotal, withLog } from './audit-files.ts'
 import { EXIT, type ExitCode, type Io, printJson } from './io.ts'
 
@@ -67,10 +68,10 @@ function report(
     basis.purgedThrough > 0 ? [`  purged: records 1 to ${basis.purgedThrough}, by a record of the log`] : []
   return [
     ...problemLines(problems, problemCount),
-    `${result}: ${records} records, ${checkpoints} checkpoints, ${problemTotal(problemCount)}`,
+    `${result}: ${howMany(records, 'record')}, ${howMany(checkpoints, 'checkpoint')}, ${problemTotal(problemCount)}`,
     `  signed by ${key}${basis.key === null ? '' : trustOf(basis)}`,
     outsideLine(basis.outsideSize, isKeyGiven, outside),
-    `  unsigned: ${basis.unsignedTail} records at the end, after the ${basis.signedSize} under the newest checkpoint`,
+    `  unsigned: ${howMany(basis.unsignedTail, 'record')} at the end, after the ${basis.signedSize} under the newest checkpoint`,
     ...purged,
     ...talliesLines(basis),
     ...signOffLines(basis),

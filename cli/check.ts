@@ -1,6 +1,7 @@
 /** `landline check F`: is the rule file right? Prints every problem, or one line with the revision and the counts. */
 import type { Policy } from '../rules/policy.ts'
 import { formatProblem } from '../rules/problems.ts'
+import { howMany } from '../rules/words.ts'
 import { EXIT, type ExitCode, type Io, printJson } from './io.ts'
 import { loadPolicy } from './load.ts'
 
@@ -40,7 +41,7 @@ const SINGULAR: Readonly<Record<string, string>> = { prefixes: 'prefix' }
 
 function describe(policy: Policy): string {
   const counts = Object.entries(countsOf(policy)).map(([what, count]) => {
-    return `${count} ${count === 1 ? (SINGULAR[what] ?? what.slice(0, -1)) : what}`
+    return howMany(count, SINGULAR[what] ?? what.slice(0, -1), what)
   })
   return `ok ${policy.name} ${policy.revision} (${counts.join(', ')})`
 }

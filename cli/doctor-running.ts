@@ -2,6 +2,7 @@
 import { SIGNS } from '../proxy/suspect.ts'
 import { SUSPECT_REASONS } from '../rules/events.ts'
 import type { Policy } from '../rules/policy.ts'
+import { howMany } from '../rules/words.ts'
 import { type Finding, ok, unknown, warning, wrong } from './finding.ts'
 import { getPage, type PagePlace } from './get-page.ts'
 import type { ServerConfig } from './settings.ts'
@@ -70,7 +71,13 @@ function suspectFindings(series: ReadonlyMap<string, number>): readonly Finding[
     const count = series.get(`landline_client_address_suspect_total{reason="${reason}"}`) ?? 0
     return count === 0
       ? []
-      : [warning('addresses', `${count} times "${reason}": ${SIGNS[reason]}`, 'see docs/source-addresses.md')]
+      : [
+          warning(
+            'addresses',
+            `${howMany(count, 'time')} "${reason}": ${SIGNS[reason]}`,
+            'see docs/source-addresses.md',
+          ),
+        ]
   })
 }
 

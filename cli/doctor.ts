@@ -4,6 +4,7 @@ import type { Problem } from '../rules/model.ts'
 import type { Policy } from '../rules/policy.ts'
 import { runTests } from '../rules/policy-tests.ts'
 import { formatProblem } from '../rules/problems.ts'
+import { howMany } from '../rules/words.ts'
 import { type ConfigFlags, formatConfigProblem, loadConfig } from './config.ts'
 import { addressFindings, type Machine, machineFindings, thisMachine } from './doctor-machine.ts'
 import { runningFindings } from './doctor-running.ts'
@@ -81,13 +82,17 @@ async function rulesOf(
   else found.push(ok('rules', `${file}: ${policy.name} ${policy.revision}`))
   if (failed > 0)
     found.push(
-      wrong('rules', `${failed} of the file's own tests fail: a reload would be refused`, `landline test ${file}`),
+      wrong(
+        'rules',
+        `${howMany(failed, "of the file's own tests fails", "of the file's own tests fail")}: a reload would be refused`,
+        `landline test ${file}`,
+      ),
     )
   else if (passed === 0)
     found.push(
       warning('rules', 'the file has no tests', 'write down what must never happen (docs/rule-file.md, "tests")'),
     )
-  else found.push(ok('rules', `${passed} ${passed === 1 ? 'test passes' : 'tests pass'}`))
+  else found.push(ok('rules', `${howMany(passed, 'test passes', 'tests pass')}`))
   return { policy, findings: found }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { SystemAction, SystemEvent } from '../rules/events.ts'
 import type { Policy } from '../rules/policy.ts'
+import { howMany } from '../rules/words.ts'
 import { type Candidate, type CandidateOptions, quotedLines } from './candidate.ts'
 import type { Sources } from './load.ts'
 import { readCandidate } from './read-candidate.ts'
@@ -176,7 +177,7 @@ export class Keeper {
     await events.record({
       action: this.#words.failed,
       outcome: 'failure',
-      reason: `${problems.length} ${problems.length === 1 ? 'problem' : 'problems'}; the rules in force stay`,
+      reason: `${howMany(problems.length, 'problem')}; the rules in force stay`,
       policy: this.#policy,
       facts: { why, refused: revision, problems: lines },
     })

@@ -8,6 +8,7 @@ import { quoted } from '../rules/address.ts'
 import type { Policy } from '../rules/policy.ts'
 import { createReplay } from '../rules/replay.ts'
 import { type Seen, SimulationBuilder } from '../rules/simulation.ts'
+import { howMany } from '../rules/words.ts'
 import { archivedPolicy } from './archived-policy.ts'
 import { withLog } from './audit-files.ts'
 import { timeOf } from './audit-filter.ts'
@@ -44,7 +45,7 @@ export async function simulate(flags: SimulateFlags, io: Io): Promise<ExitCode> 
   else io.print((html === '-' ? simulationPage : simulationText)(report).trimEnd())
   const blocked = report.simulation.totals.newly_blocked
   if (most === null || blocked <= most) return EXIT.fine
-  io.complain(`${blocked} requests would be newly blocked, more than ${most} (--max-newly-blocked)`)
+  io.complain(`${howMany(blocked, 'request')} would be newly blocked, more than ${most} (--max-newly-blocked)`)
   return EXIT.incomplete
 }
 

@@ -1,6 +1,6 @@
 /** A simulation as a page of its own, to attach to a change request: nothing loaded, nothing run; prints on paper. */
 import type { Change, ChangeKind, Predicted, Seen, Simulation, Undecidable } from '../rules/simulation.ts'
-import { instantInWords } from '../rules/words.ts'
+import { howMany, instantInWords } from '../rules/words.ts'
 import { Html, html } from './html.ts'
 import { CHANGE_WORDS, endInWords, REASON_WORDS, type SimulationReport, talliesInWords } from './simulation.ts'
 import { clientsInWords, moved } from './simulation-text.ts'
@@ -38,14 +38,14 @@ export function simulationPage({ simulation, rules, against, outside, at }: Simu
 <body>
 <main>
 <h1>${title}</h1>
-<p>${span}: ${records} records and ${rows} rows of tallies in <code>${dir}</code>.</p>
+<p>${span}: ${howMany(records, 'record')} and ${howMany(rows, 'row')} of tallies in <code>${dir}</code>.</p>
 <dl class="facts"><dt>Rule file</dt><dd><code>${rules.file}</code>, mode ${rules.mode}</dd>
 <dt>Revision</dt><dd><code>${rules.revision}</code></dd><dt>Made</dt><dd>${instantInWords(at)}</dd></dl>
 ${totals(simulation)}
 ${KINDS.map((kind) => changes(kind, simulation.changes)).filter((part) => part !== null)}
 ${undecidable(simulation.undecidable)}
 ${predicted(simulation.cells)}
-${note(talliesInWords(simulation))}${note(illegible === 0 ? null : `${illegible} lines are neither records nor rows: see landline audit verify ${dir}`)}
+${note(talliesInWords(simulation))}${note(illegible === 0 ? null : `${howMany(illegible, 'line is neither a record nor a row', 'lines are neither records nor rows')}: see landline audit verify ${dir}`)}
 <section><h2>Not in these numbers</h2><ul>${outside.map((sentence) => html`<li>${sentence}</li>`)}</ul></section>
 <p class="sign">Reviewed by <span></span> on <span></span></p>
 </main>
@@ -137,5 +137,5 @@ function note(sentence: string | null): Html | null {
 }
 
 function more(rows: number): Html | null {
-  return rows <= MOST_ROWS ? null : html`<p class="quiet">… and ${rows - MOST_ROWS} more rows.</p>`
+  return rows <= MOST_ROWS ? null : html`<p class="quiet">… and ${howMany(rows - MOST_ROWS, 'more row')}.</p>`
 }

@@ -1,6 +1,6 @@
 /** A simulation for a terminal. */
 import type { Change, Seen, Simulation, Undecidable } from '../rules/simulation.ts'
-import { instantInWords } from '../rules/words.ts'
+import { howMany, instantInWords } from '../rules/words.ts'
 import { oneLine } from './html.ts'
 import { CHANGE_WORDS, endInWords, REASON_WORDS, type SimulationReport, talliesInWords } from './simulation.ts'
 
@@ -12,7 +12,7 @@ export function simulationText({ simulation, rules, against, outside }: Simulati
   const { from, to, records, rows, illegible, dir } = against
   const span = from === null || to === null ? 'nothing was found' : `${instantInWords(from)} to ${endInWords(to)}`
   const blocks = [
-    `${rules.file}: ${rules.name}, mode ${rules.mode}, ${rules.revision}\nagainst ${dir}: ${span}; ${records} records, ${rows} rows of tallies`,
+    `${rules.file}: ${rules.name}, mode ${rules.mode}, ${rules.revision}\nagainst ${dir}: ${span}; ${howMany(records, 'record')}, ${howMany(rows, 'row')} of tallies`,
     totalsText(simulation),
     ...(['newly_blocked', 'newly_allowed', 'changed_rule'] as const).map((kind) =>
       section(
@@ -25,7 +25,9 @@ export function simulationText({ simulation, rules, against, outside }: Simulati
     reasonsText(simulation.undecidable),
     talliesInWords(simulation),
     `NOT IN THESE NUMBERS\n${outside.map((sentence) => `- ${sentence}`).join('\n')}`,
-    illegible === 0 ? null : `${illegible} lines are neither records nor rows: see landline audit verify ${dir}`,
+    illegible === 0
+      ? null
+      : `${howMany(illegible, 'line is neither a record nor a row', 'lines are neither records nor rows')}: see landline audit verify ${dir}`,
   ]
   return `${blocks.filter((block) => block !== null).join('\n\n')}\n`
 }
@@ -86,7 +88,7 @@ function seenCells(seen: Seen): string[] {
 
 function section(title: string, rows: readonly (readonly string[])[], head: readonly string[]): string | null {
   if (rows.length === 0) return null
-  const more = rows.length > MOST_ROWS ? `\n… and ${rows.length - MOST_ROWS} more rows; --json has all` : ''
+  const more = rows.length > MOST_ROWS ? `\n… and ${howMany(rows.length - MOST_ROWS, 'more row')}; --json has all` : ''
   return `${title.toUpperCase()}\n${aligned([head, ...rows.slice(0, MOST_ROWS)])}${more}`
 }
 

@@ -12,6 +12,11 @@ export function listed(words: Iterable<string>, conjunction: 'and' | 'or'): stri
   return all.length === 0 ? last : `${all.join(', ')} ${conjunction} ${last}`
 }
 
+/** `1 record`, `2 records`, `0 records`. */
+export function howMany(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`
+}
+
 /** A list of more than six is cut. */
 export function shortened(list: readonly string[]): string {
   return list.length <= 6 ? listed(list, 'and') : listed([...list.slice(0, 5), `${list.length - 5} more`], 'and')

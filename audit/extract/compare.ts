@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
+import { howMany } from '../../rules/words.ts'
 import type { Checkpoint } from '../checkpoint.ts'
 import { Frontier, leafHash } from '../merkle.ts'
 import type { Place, Problems } from '../problems.ts'
@@ -42,7 +43,7 @@ export async function compareExtract(
   }
   if (isProof) await records.end()
   if (isProof && checkpoint !== null && !(tree.size === checkpoint.size && tree.root().equals(checkpoint.root))) {
-    const what = `the records and what stands between them do not lead to the root that was signed for ${checkpoint.size} records`
+    const what = `the records and what stands between them do not lead to the root that was signed for ${howMany(checkpoint.size, 'record')}`
     problems.add('mismatch', { file: PROOF, line: 1 }, null, what)
   }
   return { records: records.count, leftOut: records.leftOut }
@@ -116,7 +117,7 @@ class Records {
     const last = this.#first === null ? null : this.#last
     const isAsSaid = records === this.count && first_sequence === this.#first && last_sequence === last
     if (isAsSaid && contiguous === (this.leftOut === 0)) return
-    const what = `it speaks of ${records} records from ${first_sequence} to ${last_sequence}, and not of those that are here`
+    const what = `it speaks of ${howMany(records, 'record')} from ${first_sequence} to ${last_sequence}, and not of those that are here`
     this.#problems.add('mismatch', { file: 'manifest.json', line: 1 }, null, what)
   }
 

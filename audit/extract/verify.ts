@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { howMany } from '../../rules/words.ts'
 import { type Checkpoint, isOriginOf, parseCheckpoint } from '../checkpoint.ts'
 import type { OutsideCheckpoint } from '../heads.ts'
 import { checkSignature, isSameKey, type VerifierKey } from '../note.ts'
@@ -180,11 +181,11 @@ function meetOutside(
   const met = good.filter(({ checkpoint }) => checkpoint.size === size && checkpoint.origin === origin)
   for (const { checkpoint, file, line } of met)
     if (!checkpoint.root.equals(root)) {
-      const what = `the checkpoint of ${size} records that was kept elsewhere has another root: there are two logs`
+      const what = `the checkpoint of ${howMany(size, 'record')} that was kept elsewhere has another root: there are two logs`
       problems.add('mismatch', { file, line }, size, what)
     }
   if (met.length > 0) return true
-  const what = `none of the checkpoints that were given is of ${size} records and signed by the log's key; ask for an export against one that you have (--checkpoint)`
+  const what = `none of the checkpoints that were given is of ${howMany(size, 'record')} and signed by the log's key; ask for an export against one that you have (--checkpoint)`
   problems.add('no-checkpoint', { file: CHECKPOINT_FILE, line: 2 }, size, what)
   return false
 }

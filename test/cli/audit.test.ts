@@ -7,12 +7,13 @@ import { auditConsistency } from '../../cli/audit-consistency.ts'
 import { auditKeygen } from '../../cli/audit-keygen.ts'
 import { auditQuery } from '../../cli/audit-query.ts'
 import { auditShow } from '../../cli/audit-show.ts'
+import { auditSignOff } from '../../cli/audit-sign-off.ts'
 import { auditVerify } from '../../cli/audit-verify.ts'
 import { type Io, UsageError } from '../../cli/io.ts'
 import { compileSources, readSources } from '../../cli/load.ts'
 import { parseCommandLine } from '../../cli/options.ts'
 import { checkpointsOf, DAY, LATER, newKey, openSigned } from '../audit/evidence-helpers.ts'
-import { denial, NOON, type Plain, readLog, systemEvent } from '../audit/helpers.ts'
+import { denial, NOON, openWith, type Plain, readLog, systemEvent } from '../audit/helpers.ts'
 
 const RULES = `version: 1
 name: foreign-office
@@ -170,7 +171,7 @@ t.test('query: each filter picks what it names, in each form', async (t) => {
   ] as const)
     t.same((await query({ service })).errors, told, service)
   appendFileSync(join(log, readLog(log).files.at(-1) ?? ''), 'no record\n')
-  t.match((await query({ json: true })).errors, '1 lines are no records: see landline audit verify')
+  t.match((await query({ json: true })).errors, '1 line is no record: see landline audit verify')
   for (const [flags, message] of [
     [{ medium: 'wifi' }, /--medium wifi is none of wired/],
     [{ since: 'yesterday' }, /--since: "yesterday" is no time; .*; or 90m, 24h, 7d ago/],
@@ -180,6 +181,79 @@ t.test('query: each filter picks what it names, in each form', async (t) => {
     [{ ref: 'xyz' }, /--ref xyz/],
   ] as const)
     await t.rejects(query(flags), { message })
+})
+
+t.test(
+  'query: the table is as wide as its first rows need, also for pseudonyms and IPv6, and goes on by and by',
+  async (t) => {
+    const dir = t.testdir()
+    const key = join(dir, 'privacy.key')
+    for (const [name, ips, options] of [
+      ['plain', ['10.20.0.7', '2001:db8:1234:5678:9abc:def0:1234:5678'], {}],
+      ['pseudonymous', ['10.20.0.7', '2001:db8::7'], { privacy: { key, retentionDays: 90 } }],
+    ] as const) {
+      const log = join(dir, name)
+      const { audit } = await openWith(log, options)
+      await audit.record(systemEvent('start'))
+      const rows = Array.from({ length: 1000 }, (_, n) =>
+        audit.record(denial(n, { source: { ip: ips[n % 2]!, port: 1 } })),
+      ) // of two
+      await Promise.all(rows)
+      await audit.close()
+      const printed: string[] = []
+      const io: Io = {
+        print: (text) => printed.push(text),
+        complain: t.fail,
+        lines: async function* () {},
+        now: () => NOON,
+      }
+      await auditQuery({ dir: log, ...NO_FLAGS }, io)
+      t.ok(printed.length > 2, 'not all at once')
+      const lines = printed.flatMap((text) => text.split('\n'))
+      t.equal(lines.length, 1 + 1 + rows.length)
+      const service = lines[0]?.indexOf('service') ?? -1
+      const longest = Math.max(
+        ...readLog(log).records.map(({ source }) => (source?.ip ?? source?.address ?? '').length),
+      )
+      t.equal(service - (lines[0]?.indexOf('source') ?? 0), longest + 1, `${name}: no wider than needed`)
+      t.same([...new Set(lines.slice(2).map((line) => line.slice(service, service + 5)))], ['zoom '], name)
+    }
+  },
+)
+
+t.test('sign-off: what cannot be signed off is told with what can, and how', async (t) => {
+  const dir = t.testdir()
+  const log = join(dir, 'log')
+  const key = join(dir, 'anna.pem')
+  const { audit } = await openSigned(log, newKey(), { now: () => NOON })
+  const signOff = (range?: string) => {
+    const flags = { dir: log, reviewer: 'Anna', key, note: 'seen', range }
+    return run((io) => auditSignOff(flags as Parameters<typeof auditSignOff>[0], {}, io)) // the command line leaves out what is not given
+  }
+  await run((io) => auditKeygen({ file: key, name: 'Anna', json: false }, io))
+  for (let n = 0; n < 5; n++) await audit.record(denial(n))
+  await audit.record({ ...systemEvent('sign-off'), facts: { from: 1, to: 3 } })
+  await audit.close()
+  const newest = 'the newest checkpoint covers records 1 to 6'
+  for (const [range, code, told] of [
+    [undefined, 0, /^records 4 to 6 signed off/],
+    ['1..6', 0, /^records 1 to 6 signed off/],
+    ['2..7', 2, `--range 2..7: ${newest}, and not record 7. Wait for the next one`],
+    ['2..7', 2, /, or sign off what it covers with --range 2\.\.6\n$/],
+    ['7..9', 2, /and not record 9\. Wait .*, or sign off what it covers with --range 4\.\.6\n$/],
+    ['7..', 2, /and not record 7\. /],
+    ['..2', 2, '--range ..2: records 1 to 3 are signed off; to sign off again, name the first one too: FROM..TO'],
+    ['2020-01-01T00:00:00Z..2020-01-02T00:00:00Z', 2, `no record is of that time; ${newest}`],
+  ] as const) {
+    const { code: found, out, errors } = await signOff(range)
+    t.equal(found, code, `${range}`)
+    t.match(out + errors, told, `${range}`)
+  }
+  writeFileSync(join(log, CHECKPOINTS), '')
+  t.match(await signOff(), {
+    code: 2,
+    errors: /^nothing to sign off: there is no checkpoint\. Wait .*checkpoints\.txt\n$/,
+  })
 })
 
 const NO_FLAGS = {
