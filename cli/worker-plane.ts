@@ -18,8 +18,6 @@ import { WorkerThread } from './worker-thread.ts'
 /** A thread that has not answered by then is read as it was last. */
 const FAMILIES_MS = 1000
 const LOOK_MS = 5000
-/** Looks, not time: a process that was stopped for a while must not find its threads dead. */
-const MOST_SILENT = 6
 
 export interface WorkerPlaneOptions extends PlaneOptions {
   readonly threads: number
@@ -32,8 +30,12 @@ export interface WorkerPlaneOptions extends PlaneOptions {
   }
 }
 
-export function createWorkerPlane(options: WorkerPlaneOptions): Plane {
-  return new WorkerPlane(options)
+/** Does something again and again, until the function that it returns is called. */
+type Often = (act: () => void) => () => void
+
+/** `often`: how often threads are looked at; one that has not answered six looks is replaced. */
+export function createWorkerPlane(options: WorkerPlaneOptions, often: Often = everyFewSeconds): Plane {
+  return new WorkerPlane(options, often)
 }
 
 /** One of the threads, from its start to its end. */
@@ -41,8 +43,6 @@ interface Member {
   readonly thread: WorkerThread
   /** False until it listens. */
   serves: boolean
-  /** Looks since it last answered one. */
-  silent: number
   /** What it had counted when it was last asked. */
   families: readonly Family[]
 }
@@ -50,6 +50,7 @@ interface Member {
 class WorkerPlane implements Plane {
   readonly failed: Promise<never>
   readonly #options: WorkerPlaneOptions
+  readonly #often: Often
   readonly #occupancy
   readonly #members: (Member | null)[]
   readonly #restarts = new Restarts()
@@ -60,10 +61,12 @@ class WorkerPlane implements Plane {
   /** What dead threads had counted: a counter must not go down. */
   #past: readonly Family[] = []
   #isOpen = false
+  #stopLooking = () => {}
   #drain: Promise<void> | null = null
 
-  constructor(options: WorkerPlaneOptions) {
+  constructor(options: WorkerPlaneOptions, often: Often) {
     this.#options = options
+    this.#often = often
     this.#rules = options.rules
     this.#listeners = options.listeners
     this.#occupancy = createSharedOccupancy(options.threads, options.key)
@@ -86,8 +89,7 @@ class WorkerPlane implements Plane {
     for (const member of this.#members) if (member !== null) member.serves = true
     this.#isOpen = true
     this.#meter()
-    const looking = setInterval(() => this.#look(), LOOK_MS)
-    this.#timers.add(looking)
+    this.#stopLooking = this.#often(() => this.#look())
     return addresses
   }
 
@@ -127,6 +129,7 @@ class WorkerPlane implements Plane {
   async #drainAll(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer)
     await Promise.allSettled(this.#threads().map((thread) => thread.ask('drain', null)))
+    this.#stopLooking() // not before: a thread that hangs would never have drained
     await this.families()
     await Promise.all(this.#threads().map((thread) => thread.terminate()))
   }
@@ -144,7 +147,7 @@ class WorkerPlane implements Plane {
       shared: { occupancy: this.#occupancy, thread: place },
     }
     const thread = new WorkerThread(start, { recorder, tallied, log })
-    const member: Member = { thread, serves: false, silent: 0, families: [] }
+    const member: Member = { thread, serves: false, families: [] }
     this.#members[place] = member
     void thread.ended.then((cause) => this.#ended(place, member, cause))
     return member
@@ -154,9 +157,12 @@ class WorkerPlane implements Plane {
     this.#members[place] = null
     this.#past = addUp([this.#past, amountsOf(families)])
     const connections = vacate(this.#occupancy, place)
-    if (this.#drain !== null) return
     const { log, recorder, meter } = this.#options
     const worker = place + 1
+    if (this.#drain !== null) {
+      if (cause !== null) log.error({ err: cause, worker, connections }, 'a worker has died before it had drained')
+      return
+    }
     this.#meter()
     meter.workerReplaced()
     log.error({ err: cause, worker, connections }, 'a worker has died, another takes its place')
@@ -197,16 +203,7 @@ class WorkerPlane implements Plane {
 
   #look(): void {
     for (const [index, member] of this.#members.entries()) {
-      if (member === null) continue
-      if (member.silent === 1) this.#options.log.warn({ worker: index + 1 }, 'a worker does not answer')
-      if (member.silent >= MOST_SILENT) void member.thread.terminate()
-      member.silent += 1
-      member.thread.ask('look', null).then(
-        () => {
-          member.silent = 0
-        },
-        () => {},
-      )
+      if (member?.thread.look() === 1) this.#options.log.warn({ worker: index + 1 }, 'a worker does not answer')
     }
   }
 
@@ -221,6 +218,11 @@ class WorkerPlane implements Plane {
     }, ms)
     this.#timers.add(timer)
   }
+}
+
+function everyFewSeconds(act: () => void): () => void {
+  const timer = setInterval(act, LOOK_MS)
+  return () => clearInterval(timer)
 }
 
 /** Threads share a port with whoever else offers to: that nobody has it is found out by one that does not. */

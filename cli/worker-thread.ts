@@ -33,6 +33,9 @@ export class WorkerError extends Error {
 
 const ENTRY = new URL('./worker.ts', import.meta.url)
 const GONE: WorkerFailure = { message: 'the thread has ended', code: 'ERR_WORKER_GONE' }
+const SILENT: WorkerFailure = { message: 'the thread no longer answered, and was ended', code: 'ERR_WORKER_SILENT' }
+/** Looks, not time: a process that was stopped for a while must not find its threads dead. */
+const MOST_SILENT = 6
 
 interface Waiting {
   readonly resolve: (answer: Asked[Kind]['answer']) => void
@@ -47,6 +50,9 @@ export class WorkerThread {
   readonly #waiting = new Map<number, Waiting>()
   #asked = 0
   #outcomes: Recorded[] = []
+  /** Looks since it last answered one. */
+  #silent = 0
+  #cause: Error | null = null
   #hasEnded = false
 
   constructor(start: WorkerStart, duties: WorkerDuties) {
@@ -54,15 +60,14 @@ export class WorkerThread {
     this.#worker = new Worker(ENTRY, { workerData: start, name: `landline-${start.shared.thread + 1}` })
     this.#worker.on('message', (message: FromWorker) => this.#hear(message))
     this.ended = new Promise((resolve) => {
-      let cause: Error | null = null
       this.#worker.on('error', (error) => {
-        cause = error
+        this.#cause = error
       })
       this.#worker.on('exit', () => {
         this.#hasEnded = true
         for (const { reject } of this.#waiting.values()) reject(new WorkerError(GONE))
         this.#waiting.clear()
-        resolve(cause)
+        resolve(this.#cause)
       })
     })
   }
@@ -76,6 +81,20 @@ export class WorkerThread {
       this.#waiting.set(ask, { resolve: resolve as Waiting['resolve'], reject })
       this.#send({ ask, kind, order } as Order)
     })
+  }
+
+  /** Asks whether it still does anything at all, and ends it after too many such questions without an answer. Returns how many there were before. */
+  look(): number {
+    const silent = this.#silent++
+    const answered = () => {
+      this.#silent = 0
+    }
+    if (silent < MOST_SILENT) this.ask('look', null).then(answered, () => {})
+    else {
+      this.#cause ??= new WorkerError(SILENT)
+      void this.terminate()
+    }
+    return silent
   }
 
   async terminate(): Promise<void> {

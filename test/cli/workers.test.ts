@@ -1,16 +1,23 @@
-/** How many threads there are to be, what comes of their records and of their deaths; and the one that reads long rules. */
+/** How many threads there are to be, what comes of their records, their silence and their deaths; and the one that reads long rules. */
 
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { Session } from 'node:inspector'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { type Candidate, readHere } from '../../cli/candidate.ts'
+import { loadConfig } from '../../cli/config.ts'
 import { workerProblems, workersOf } from '../../cli/open-plane.ts'
 import { readCandidate } from '../../cli/read-candidate.ts'
 import { Restarts } from '../../cli/restarts.ts'
+import { proxyOptionsOf } from '../../cli/wiring.ts'
 import type { NumberedEvent } from '../../cli/worker-messages.ts'
+import { createWorkerPlane } from '../../cli/worker-plane.ts'
 import { WorkerRecorder } from '../../cli/worker-recorder.ts'
-import type { SystemEvent } from '../../rules/events.ts'
+import { createMetrics } from '../../metrics/metrics.ts'
+import type { SystemEvent, TrafficEvent } from '../../rules/events.ts'
+import { compiled } from '../compiled.ts'
 
 const AT = Date.parse('2026-12-02T11:00:00Z')
 
@@ -82,6 +89,111 @@ t.test('records of one turn go together, and each has its own answer', async (t)
   t.same(await Promise.all([first, third]), ['of 0', 'of 2'])
   await settled
   await recorder.settled()
+})
+
+/** Makes threads of this process hang for good, by Node's own debugger. */
+function debuggerOfThreads(t: Test): { hang(count: number): Promise<void> } {
+  const session = new Session()
+  session.connect()
+  const told = new BroadcastChannel('hang')
+  t.teardown(() => {
+    session.disconnect()
+    told.close()
+  })
+  const sessions = new Map<string, string>()
+  session.on('NodeWorker.attachedToWorker', ({ params: { sessionId, workerInfo } }) => {
+    if (workerInfo.title.includes('landline-')) sessions.set(workerInfo.title, sessionId)
+  })
+  session.on('NodeWorker.detachedFromWorker', ({ params }) => {
+    for (const [title, id] of sessions) if (id === params.sessionId) sessions.delete(title)
+  })
+  session.post('NodeWorker.enable', { waitForDebuggerOnStart: false })
+  const expression =
+    'new BroadcastChannel("hang").postMessage("hangs"), Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)'
+  return {
+    async hang(count) {
+      while (sessions.size !== count) await new Promise(setImmediate)
+      for (const sessionId of sessions.values()) {
+        const message = JSON.stringify({ id: 1, method: 'Runtime.evaluate', params: { expression } })
+        const hangs = once(told, 'message')
+        session.post('NodeWorker.sendMessageToWorker', { sessionId, message })
+        await hangs
+      }
+    },
+  }
+}
+
+t.test('threads that no longer answer are replaced, on record, and do not hold up a drain', async (t) => {
+  const threads = debuggerOfThreads(t)
+  const logged: string[] = []
+  const log = (fields: object, message: string) => {
+    const { err, worker } = fields as { err?: { code?: string }; worker?: number } // as worker-plane.ts gives them
+    logged.push(`${worker} ${message}${err?.code === undefined ? '' : `: ${err.code}`}`)
+  }
+  const records: (TrafficEvent | SystemEvent)[] = []
+  const record = async (event: TrafficEvent | SystemEvent) => `${records.push(event)}`
+  const metrics = createMetrics({ version: '0', node: 'v0', tunnelsLimit: 1, shipTargets: [] })
+  const policy = compiled(
+    'version: 1\nname: small\nunknown_clients: classify\nsegments: { wifi: { medium: wireless, prefixes: [10.0.0.0/8] } }\nrules: []\n',
+  )
+  const { config } = loadConfig({ flags: { listen: '127.0.0.1:0' }, env: {}, readFile: () => '' })
+  if (config === null) throw new Error('the defaults are good')
+  let look = () => {}
+  let looks = true
+  const lookOften = (times: number) => {
+    for (let time = 0; time < times; time++) look()
+  }
+  const plane = createWorkerPlane(
+    {
+      ...proxyOptionsOf(config),
+      rules: { policy, lifts: [], shadow: null },
+      recorder: { record },
+      observer: metrics,
+      tallied: () => {},
+      log: { info: log, warn: log, error: log },
+      now: () => AT,
+      newId: () => 'of no thread',
+      ownPages: { port: 1, token: 'secret' },
+      threads: 2,
+      key: 1,
+      meter: metrics,
+    },
+    (act) => {
+      look = act
+      return () => {
+        looks = false
+      }
+    },
+  )
+  await plane.listen()
+  for (let time = 0; time < 20; time++) {
+    look()
+    await plane.rejudge('they answer')
+  }
+  t.strictSame([logged, plane.troubles], [[], []], 'those that answer are left alone')
+
+  await threads.hang(2)
+  lookOften(6)
+  t.strictSame(logged, ['1 a worker does not answer', '2 a worker does not answer'])
+  lookOften(1)
+  while (logged.filter((line) => line.includes('serves in place')).length < 2) await new Promise(setImmediate)
+  t.strictSame(
+    logged.slice(2, 4).sort(),
+    [1, 2].map((worker) => `${worker} a worker has died, another takes its place: ERR_WORKER_SILENT`),
+  )
+  t.match(
+    records,
+    [1, 2].map(() => ({ action: 'worker-replaced', facts: { cause: 'WorkerError ERR_WORKER_SILENT' } })),
+  )
+  t.strictSame(plane.troubles, [])
+
+  logged.length = 0
+  await threads.hang(2)
+  const drained = plane.drain()
+  lookOften(7)
+  await drained
+  t.equal(logged.filter((line) => line.endsWith('died before it had drained: ERR_WORKER_SILENT')).length, 2)
+  t.notOk(looks, 'and then nobody looks any more')
 })
 
 t.test('long rules are read in a thread of their own, and what comes of it is the same', async (t) => {

@@ -56,6 +56,9 @@ async function echoes(socket: Socket): Promise<boolean> {
   return chunk instanceof Buffer
 }
 
+/** Takes memory until there is no more: of the thread alone, since each has a heap of its own. */
+const NO_MEMORY = 'setImmediate(() => { const hoard = []; for (;;) hoard.push(new Array(1e5).fill(hoard.length)) })'
+
 /** Each of so many has a listener of its own on the port. */
 function listenersOn(port: number): number {
   const own = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
@@ -163,7 +166,7 @@ t.test('limits are one for all threads, and a drain ends with the last tunnel', 
 
 t.test('a thread that dies takes only its own along, and another takes its place', async (t) => {
   const authority = await echo(t)
-  const nodeOptions = '--inspect=127.0.0.1:0'
+  const nodeOptions = '--inspect=127.0.0.1:0 --max-old-space-size=128'
   const config = `${LOOPBACK}limits: { drain_ms: 300 }\n`
   const landline = await start(t, { rules: rules(0), config, flags: TWO, nodeOptions })
   const url = /ws:\S+/.exec(landline.errors())?.[0] ?? ''
@@ -197,9 +200,11 @@ t.test('a thread that dies takes only its own along, and another takes its place
 
   for (let death = 2; death <= 5; death++) {
     await waitFor('both threads', () => threads.threads().length === 2)
-    threads.run(threads.threads()[death % 2] ?? '', 'setImmediate(() => process.exit(7))')
+    threads.run(threads.threads()[death % 2] ?? '', death === 3 ? NO_MEMORY : 'setImmediate(() => process.exit(7))')
     await landline.waitForLog('a worker serves in place of the one that died', death)
   }
+  const causes = landline.records().flatMap(({ landline: { facts } }) => facts?.cause ?? [])
+  t.strictSame(causes, ['Error', 'it ended', 'Error ERR_WORKER_OUT_OF_MEMORY', 'it ended', 'it ended'])
   await waitFor('both threads', () => threads.threads().length === 2)
   threads.run(threads.threads()[0] ?? '', 'setImmediate(() => { throw new Error("once too often") })')
   threads.close() // which Node would wait for
