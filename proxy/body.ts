@@ -90,16 +90,11 @@ export class BodyRelay implements Consumer {
     return taken
   }
 
-  /** However many pieces a chunk makes, they leave together. */
   #decode(chunk: Buffer, decoder: ChunkedDecoder): number {
-    const { socket } = this.#to
-    socket.cork()
     const taken = decoder.push(chunk, 0, (buffer, start, end) => this.#send(buffer.subarray(start, end)))
     if (decoder.state === 'done' && this.#options.chunked)
       this.#to.write(this.#takeHead() + lastChunk(decoder.trailers))
     else this.#to.write(this.#takeHead())
-    socket.uncork()
-    this.#from.lentTo(this.#to)
     if (decoder.state === 'error') this.cancel(new ProxyError(this.#options.malformed))
     else if (decoder.state === 'done') this.#finish()
     return taken

@@ -5,6 +5,7 @@
 import { connect as netConnect, type OnReadOpts, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { Intake } from './intake.ts'
+import { MAX_TEXT_BYTES, Outbox } from './outbox.ts'
 
 /** Takes incoming bytes. One that takes fewer than it was given has let go of the wire by `release()`. */
 export interface Consumer {
@@ -18,8 +19,6 @@ export interface Consumer {
 
 /** What may wait unread while nobody owns the input; beyond it the socket is paused. */
 const MAX_PENDING_BYTES = 65_536
-/** What is passed on as text: Node.js writes so much of one without a copy that outlives the call. */
-const MAX_TEXT_BYTES = 16_384
 
 export class Wire {
   readonly socket: Socket
@@ -34,6 +33,7 @@ export class Wire {
   onGone: ((error: Error | null) => void) | null = null
   /** null: each chunk comes in a buffer of its own. */
   #intake: Intake | null
+  #outbox: Outbox
   #consumer: Consumer | null = null
   #pending: Buffer | null = null
   #paused = false
@@ -42,6 +42,7 @@ export class Wire {
   constructor(socket: Socket, intake: Intake | null) {
     this.socket = socket
     this.#intake = intake
+    this.#outbox = new Outbox(socket)
     if (intake === null) socket.on('data', (chunk: Buffer) => this.#feed(chunk))
     socket.on('end', () => this.#ending())
     socket.on('error', (error: Error) => {
@@ -118,32 +119,27 @@ export class Wire {
     this.socket.resume()
   }
 
-  /** Nothing is sent once the socket is gone. */
+  /** Nothing is sent once the socket is gone; a string is latin1. */
   write(data: Buffer | string): void {
     if (data === '' || this.closed || !this.socket.writable) return
-    if (typeof data === 'string') this.socket.write(data, 'latin1')
-    else this.socket.write(data)
+    this.#outbox.add(data)
   }
 
   /** Send on what another wire has lent, between two texts. */
   pass(chunk: Buffer, from: Wire, before = '', after = ''): void {
-    const intake = from.#intake
-    // A text is copied where it cannot leave at once, and only there; one text is one call of the system.
-    if (intake?.isShared || chunk.length <= MAX_TEXT_BYTES) this.write(before + chunk.toString('latin1') + after)
+    // Of what others will read over, a copy is sent; one text is one write for all three.
+    if (from.#intake?.isShared || chunk.length <= MAX_TEXT_BYTES) this.write(before + chunk.toString('latin1') + after)
     else {
       const { socket } = this
       socket.cork()
       this.write(before)
       this.write(chunk)
       this.write(after)
+      this.#outbox.flush()
       socket.uncork()
-      if (socket.writableCorked === 0) from.lentTo(this)
+      // What has not left yet is not read over.
+      if (socket.writableLength > 0) from.#intake?.lend()
     }
-  }
-
-  /** After `to` was passed something: what of it has not left yet is not read over. */
-  lentTo({ socket }: Wire): void {
-    if (socket.writableLength > 0) this.#intake?.lend()
   }
 
   /** So much waits to leave that whoever writes should pause; `onDrain` tells when to go on. */
@@ -163,12 +159,14 @@ export class Wire {
   /** End our direction, after what was written; `flushed` is called once all of it has left, unless the socket is gone before. */
   end(flushed: () => void = () => {}): void {
     const { socket } = this
+    this.#outbox.flush()
     if (!this.closed && socket.writable) socket.end(() => socket.destroyed || flushed())
   }
 
   /** Close once what was written has left. */
   destroySoon(): void {
     const { socket } = this
+    this.#outbox.flush()
     // With nothing left to send or to read, to close says the end as well as a shutdown before it; TLS has a word for it.
     if (this.ended && socket.writableLength === 0 && !(socket instanceof TLSSocket)) socket.destroy()
     else socket.destroySoon()
@@ -176,6 +174,7 @@ export class Wire {
 
   /** Close at once; `failure` then says why. */
   destroy(failure?: Error): void {
+    this.#outbox.flush()
     this.socket.destroy(failure)
   }
 
@@ -185,6 +184,7 @@ export class Wire {
    */
   breakOff(): void {
     const { socket } = this
+    this.#outbox.flush()
     const reset = () => (socket instanceof TLSSocket ? socket.destroy() : socket.resetAndDestroy())
     if (socket.writable && socket.writableLength > 0) socket.write('', reset)
     else reset()

@@ -234,16 +234,76 @@ t.test('chunks of one byte leave together', async (t) => {
   const to = await pair(t)
   let writes = 0
   const { socket } = to.wire
-  const writev = socket._writev
-  socket._writev = (chunks, callback) => {
+  const write = socket._write
+  socket._write = (chunk, encoding, callback) => {
     writes += 1
-    writev?.call(socket, chunks, callback)
+    write.call(socket, chunk, encoding, callback)
   }
   from.far.write(`${'1\r\nx\r\n'.repeat(1000)}0\r\n\r\n`)
   await body(from.wire, to.wire, { framing: { kind: 'chunked' }, chunked: true }).done
   to.wire.end()
   t.equal(await text(to.far), `${'1\r\nx\r\n'.repeat(1000)}0\r\n\r\n`)
   t.ok(writes > 0 && writes < 10, `${writes} writes`)
+})
+
+t.test(
+  'what is written in one turn leaves together at its end, in order and whole, whatever ends the wire',
+  async (t) => {
+    const long = 'l'.repeat(20_000)
+    const pieces = [
+      'a',
+      Buffer.from('b'),
+      long,
+      'c',
+      Buffer.from(long),
+      'd'.repeat(16_000),
+      'e'.repeat(16_000),
+      '\xff',
+      '',
+    ]
+    const wanted = pieces.map((piece) => (typeof piece === 'string' ? piece : piece.toString('latin1'))).join('')
+    const endings: Record<string, (wire: Wire) => void> = {
+      end: (wire) => wire.end(),
+      destroySoon: (wire) => wire.destroySoon(),
+      destroy: (wire) => wire.destroy(),
+      breakOff: (wire) => wire.breakOff(),
+      'nothing but the next turn': () => {},
+    }
+    for (const [name, ending] of Object.entries(endings)) {
+      const { far, wire } = await pair(t)
+      let got = ''
+      far.setEncoding('latin1').on('data', (text) => {
+        got += text
+      })
+      for (const piece of pieces) wire.write(piece)
+      t.ok(wire.socket.bytesWritten >= wanted.length - 16_384, 'no more than a little waits')
+      ending(wire)
+      await turn()
+      t.equal(wire.socket.bytesWritten, wanted.length, name)
+      // A reset takes away what the other side has not read yet.
+      if (name === 'breakOff') continue
+      for (let turns = 0; got.length < wanted.length && turns < 1000; turns++) await turn()
+      t.ok(got === wanted, name)
+      wire.write('too late')
+    }
+  },
+)
+
+t.test('many small writes of one turn are one', async (t) => {
+  const { far, wire } = await pair(t)
+  let writes = 0
+  const { socket } = wire
+  const write = socket._write
+  socket._write = (chunk, encoding, callback) => {
+    writes += 1
+    write.call(socket, chunk, encoding, callback)
+  }
+  for (let count = 0; count < 100; count++) wire.write(`${count} `)
+  t.equal(writes, 0)
+  await turn()
+  t.equal(writes, 1)
+  wire.end()
+  t.match(await text(far), /^0 1 2 .* 99 $/)
 })
 
 t.test('the last answer reaches a slow reader whole, and a talking one is not reset', async (t) => {
