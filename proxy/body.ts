@@ -30,7 +30,10 @@ export class BodyRelay implements Consumer {
   #over = false
   #from: Wire
   #to: Wire
-  #options: BodyOptions
+  #framing: BodyFraming['kind']
+  #chunked: boolean
+  #incomplete: FailureCode
+  #malformed: FailureCode
   #head: string
   #left: number
   /** Called once and then let go of: a relay that has ended must not hold on to the exchange that it was of. */
@@ -41,7 +44,10 @@ export class BodyRelay implements Consumer {
     this.#from = from
     this.#to = to
     const { framing, chunked, incomplete, malformed, head = '', ended = null } = options
-    this.#options = { framing, chunked, incomplete, malformed }
+    this.#framing = framing.kind
+    this.#chunked = chunked
+    this.#incomplete = incomplete
+    this.#malformed = malformed
     this.#head = head
     this.#ended = ended
     this.#left = framing.kind === 'length' ? framing.length : 0
@@ -50,8 +56,7 @@ export class BodyRelay implements Consumer {
 
   /** `follow`: bytes that are about to be given by the sender's wire. */
   start(follow: number): void {
-    const { framing } = this.#options
-    const isEmpty = framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0)
+    const isEmpty = this.#framing === 'none' || (this.#framing === 'length' && this.#left === 0)
     if (isEmpty || follow === 0) this.#to.write(this.#takeHead())
     if (isEmpty) this.#finish()
     else {
@@ -67,12 +72,12 @@ export class BodyRelay implements Consumer {
   }
 
   end(): void {
-    if (this.#options.framing.kind === 'close') this.#finish()
-    else this.cancel(new ProxyError(this.#options.incomplete))
+    if (this.#framing === 'close') this.#finish()
+    else this.cancel(new ProxyError(this.#incomplete))
   }
 
   gone(error: Error | null): void {
-    this.cancel(new ProxyError(this.#options.incomplete, { cause: error }))
+    this.cancel(new ProxyError(this.#incomplete, { cause: error }))
   }
 
   /** Stop taking: `ended` is told why, unless the body had ended. */
@@ -82,7 +87,7 @@ export class BodyRelay implements Consumer {
   }
 
   #plain(chunk: Buffer): number {
-    const hasLength = this.#options.framing.kind === 'length'
+    const hasLength = this.#framing === 'length'
     const taken = hasLength ? Math.min(chunk.length, this.#left) : chunk.length
     this.#left -= taken
     this.#send(taken === chunk.length ? chunk : chunk.subarray(0, taken))
@@ -92,10 +97,9 @@ export class BodyRelay implements Consumer {
 
   #decode(chunk: Buffer, decoder: ChunkedDecoder): number {
     const taken = decoder.push(chunk, 0, (buffer, start, end) => this.#send(buffer.subarray(start, end)))
-    if (decoder.state === 'done' && this.#options.chunked)
-      this.#to.write(this.#takeHead() + lastChunk(decoder.trailers))
+    if (decoder.state === 'done' && this.#chunked) this.#to.write(this.#takeHead() + lastChunk(decoder.trailers))
     else this.#to.write(this.#takeHead())
-    if (decoder.state === 'error') this.cancel(new ProxyError(this.#options.malformed))
+    if (decoder.state === 'error') this.cancel(new ProxyError(this.#malformed))
     else if (decoder.state === 'done') this.#finish()
     return taken
   }
@@ -103,7 +107,7 @@ export class BodyRelay implements Consumer {
   #send(bytes: Buffer): void {
     if (bytes.length === 0) return
     const head = this.#takeHead()
-    if (!this.#options.chunked) this.#to.pass(bytes, this.#from, head)
+    if (!this.#chunked) this.#to.pass(bytes, this.#from, head)
     else this.#to.pass(bytes, this.#from, head + chunkHead(bytes.length), '\r\n')
   }
 
@@ -115,7 +119,7 @@ export class BodyRelay implements Consumer {
 
   #finish(): void {
     if (this.#over) return
-    if (this.#options.framing.kind === 'close' && this.#options.chunked) this.#to.write(lastChunk([]))
+    if (this.#framing === 'close' && this.#chunked) this.#to.write(lastChunk([]))
     this.complete = true
     this.#letGo(null)
   }

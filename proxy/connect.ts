@@ -13,20 +13,25 @@ import type { Wire } from './wire.ts'
 
 const ESTABLISHED = 'HTTP/1.1 200 Connection Established\r\n\r\n'
 
-/** Returns when the tunnel has ended; false: denied before the 200, nothing was answered. */
-export async function connect(client: Wire, head: RequestHead, exchange: Exchange, context: Context): Promise<boolean> {
+/** Returns when the tunnel has ended; `denied`: before the 200, nothing was answered. */
+export async function connect(
+  client: Wire,
+  head: RequestHead,
+  exchange: Exchange,
+  context: Context,
+): Promise<'denied' | 'over'> {
   const { target } = head
   if (target.form !== 'authority') throw new ProxyError('ERR_REQUEST')
   if (target.host === context.options.ownHost) throw new ProxyError('ERR_OWN_TUNNEL')
   const { host, address, port } = target
   if (!exchange.judge({ host, address, port })) {
     await settleDenied(exchange, context)
-    return false
+    return 'denied'
   }
   await requireOpenPort(exchange, context)
   return withPlace(exchange, context, async () => {
     const origin = await dialTarget(head, exchange, context)
-    if (origin === null) return false
+    if (origin === null) return 'denied'
     if (client.closed) {
       origin.destroy()
       throw new ProxyError('ERR_CLIENT_GONE')
@@ -34,7 +39,7 @@ export async function connect(client: Wire, head: RequestHead, exchange: Exchang
     client.write(ESTABLISHED)
     exchange.answered()
     await relay(client, origin, exchange, context, true)
-    return true
+    return 'over'
   })
 }
 

@@ -67,7 +67,8 @@ export class Connection {
   async #next(connected: Source): Promise<boolean> {
     let head: RequestHead | null
     try {
-      head = this.#context.draining() ? null : await this.#head(connected)
+      const text = this.#context.draining() ? null : await readHead(this.wire, this.#headOptions(connected))
+      head = text === null ? null : this.#parsed(text, connected)
     } catch (error) {
       this.#refuse(failureOf(error), connected)
       return false
@@ -84,7 +85,12 @@ export class Connection {
     exchange.onCut = () => this.wire.destroy(new ProxyError('ERR_SEVERED'))
     this.exchange = exchange
     try {
-      return await this.#answer(head, exchange)
+      if (exchange.kind === 'own') return await this.#answerItself(head, exchange)
+      if (hasLoop(head, options.name)) throw new ProxyError('ERR_LOOP')
+      const end = await (exchange.kind === 'connect' ? connect : forward)(this.wire, head, exchange, this.#context)
+      if (end === 'denied') return this.#deny(head, exchange)
+      if (end === 'close') this.#end()
+      return end === 'keep'
     } catch (error) {
       this.#fail(await recorded(failureOf(error), exchange), head, exchange)
       return false
@@ -94,30 +100,20 @@ export class Connection {
     }
   }
 
-  async #answer(head: RequestHead, exchange: Exchange): Promise<boolean> {
+  /** The proxy's own pages, and what it is asked as the last one. */
+  async #answerItself(head: RequestHead, exchange: Exchange): Promise<false> {
     const { wire } = this
-    const { name, ownHost } = this.#context.options
-    if (exchange.kind === 'own') {
-      if (!(await mayRead(head, exchange, ownHost))) return this.#deny(head, exchange)
-      if (head.method === 'OPTIONS' || head.maxForwards === 0) {
-        wire.write(finalRecipientAnswer(head, this.#context.options))
-        exchange.answered()
-        this.#end()
-        return false
-      }
-      this.#context.ownPages.take(wire, head, exchange.source, ownHost)
-      exchange.answered()
+    const { options, ownPages } = this.#context
+    if (!(await mayRead(head, exchange, options.ownHost))) {
+      this.#deny(head, exchange)
       return false
     }
-    if (hasLoop(head, name)) throw new ProxyError('ERR_LOOP')
-    if (exchange.kind === 'connect') {
-      if (await connect(wire, head, exchange, this.#context)) return false
-      return this.#deny(head, exchange)
-    }
-    const forwarded = await forward(wire, head, exchange, this.#context)
-    if (forwarded === 'denied') return this.#deny(head, exchange)
-    if (forwarded === 'close') this.#end()
-    return forwarded === 'keep'
+    if (head.method === 'OPTIONS' || head.maxForwards === 0) {
+      wire.write(finalRecipientAnswer(head, options))
+      this.#end()
+    } else ownPages.take(wire, head, exchange.source, options.ownHost)
+    exchange.answered()
+    return false
   }
 
   /** The denial stands on the record. Returns whether the client may ask for more on this connection. */
@@ -149,21 +145,17 @@ export class Connection {
     this.#end()
   }
 
-  /** The next head, or null when there is none. */
-  async #head({ learnt }: Source): Promise<RequestHead | null> {
-    const options = this.#laterHeads ?? this.#headOptions(learnt)
-    if (!this.#isFirst) this.#laterHeads = options
-    const text = await readHead(this.wire, options)
-    if (text === null) return null
-    const head = parseRequestHead(text, { headBytes: options.maxBytes, hostMismatch: 'replace' })
+  #parsed(text: string, { learnt }: Source): RequestHead {
+    const head = parseRequestHead(text, { headBytes: this.#context.options.limits.headBytes, hostMismatch: 'replace' })
     if (!('refused' in head)) return head
     this.#noteProxyHeader(text, learnt)
     throw new ProxyError('ERR_REQUEST', head)
   }
 
-  #headOptions(learnt: Source['learnt']): HeadReaderOptions {
+  #headOptions({ learnt }: Source): HeadReaderOptions {
+    if (this.#laterHeads !== null) return this.#laterHeads
     const { headBytes, headMs } = this.#context.options.limits
-    return {
+    const options: HeadReaderOptions = {
       maxBytes: headBytes,
       mayBegin: mayBeginRequest,
       judgeLine: (text) => {
@@ -176,6 +168,8 @@ export class Connection {
       incomplete: 'ERR_REQUEST_INCOMPLETE',
       deadline: { ms: headMs, from: this.#isFirst ? 'now' : 'first-byte', late: 'ERR_HEAD_TIMEOUT' },
     }
+    if (!this.#isFirst) this.#laterHeads = options
+    return options
   }
 
   /** What is refused may be the header of a balancer, where none is taken. */

@@ -1,6 +1,7 @@
 /** What all exchanges of one proxy share. */
 import type { Observer } from '../rules/events.ts'
 import type { Guard } from './guard.ts'
+import type { HeadReaderOptions } from './head-reader.ts'
 import type { Occupancy } from './occupancy.ts'
 import type { ProxyOptions } from './options.ts'
 import type { OwnPages } from './own.ts'
@@ -20,6 +21,8 @@ export interface Context {
   readonly occupancy: Occupancy
   readonly rejudge: Rejudge
   readonly ownPages: OwnPages
+  /** How the heads of answers are read. */
+  readonly answerHeads: HeadReaderOptions
   /** True once the proxy drains: connections close after the answer that is under way. */
   readonly draining: () => boolean
 }

@@ -1,4 +1,5 @@
 /** The forward story: one absolute-form request judged, sent to its origin in origin-form, and its answer brought back. */
+import type { Address } from '../rules/model.ts'
 import { finalRecipientAnswer } from './answers.ts'
 import { BodyRelay } from './body.ts'
 import { relay, withPlace } from './connect.ts'
@@ -6,10 +7,11 @@ import type { Context } from './context.ts'
 import type { Exchange } from './exchange.ts'
 import { ProxyError } from './failures.ts'
 import type { RequestHead } from './http/request.ts'
+import type { RequestTarget } from './http/request-target.ts'
 import type { ResponseHead } from './http/response.ts'
 import { requestHeadForOrigin, responseHeadForClient } from './http/serialise.ts'
 import { dialParent, settleForParent } from './parent.ts'
-import { retrieve } from './retrieval.ts'
+import { type Forwarding, retrieve, type Upload } from './retrieval.ts'
 import { addressesOf, dialJudged, permit, settleDenied } from './route.ts'
 import type { Wire } from './wire.ts'
 
@@ -18,23 +20,6 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRAC
 
 /** `denied`: nothing was answered yet. `keep`, `close`: what is to become of the client's connection. */
 export type Forwarded = 'denied' | 'keep' | 'close'
-
-interface Origin {
-  readonly wire: Wire
-  /** null: not kept for another request. */
-  readonly key: string | null
-  readonly reused: boolean
-  /** A next proxy, which is asked in absolute-form. */
-  readonly isParent: boolean
-}
-
-/** One request and all that it takes to answer it. */
-interface Forwarding {
-  readonly client: Wire
-  readonly head: RequestHead
-  readonly exchange: Exchange
-  readonly context: Context
-}
 
 export async function forward(
   client: Wire,
@@ -51,7 +36,9 @@ export async function forward(
   }
   const forwarding = { client, head, exchange, context }
   if (head.maxForwards === 0) return answerAsFinalRecipient(forwarding)
-  return head.upgrade === null ? toOrigin(forwarding) : withPlace(exchange, context, () => toOrigin(forwarding))
+  if (head.upgrade !== null) return withPlace(exchange, context, () => toOrigin(forwarding))
+  // Most requests need not wait for anything before they are sent: nothing is waited for that is there.
+  return toOrigin(forwarding)
 }
 
 async function answerAsFinalRecipient({ client, head, exchange, context }: Forwarding): Promise<'close'> {
@@ -66,74 +53,76 @@ async function toOrigin(forwarding: Forwarding): Promise<Forwarded> {
   const { head, exchange, context } = forwarding
   if (context.options.parents.length > 0) return toParent(forwarding)
   const { target } = head
-  const addresses = await addressesOf(target, exchange, context)
-  const keys = addresses.map(({ text }) => `${target.host ?? ''} ${text} ${target.port}`)
+  const found = addressesOf(target, exchange, context)
+  const addresses = found instanceof Promise ? await found : found
   const mayReuse = head.framing.kind === 'none' && head.upgrade === null && IDEMPOTENT.has(head.method)
-  const known = mayReuse ? keys.findIndex((key) => context.pool.has(key)) : -1
+  const known = mayReuse ? addresses.findIndex((address) => context.pool.has(poolKey(target, address))) : -1
   // Judged as if it were dialled now, those before it included.
-  for (const address of addresses.slice(0, known + 1)) if (!(await permit(address, exchange))) return 'denied'
-  const key = keys[known]
-  const kept = key === undefined ? null : context.pool.take(key)
-  if (kept !== null && key !== undefined) {
-    const result = await attempt(forwarding, { wire: kept, key, reused: true, isParent: false })
+  for (let index = 0; index <= known; index++) {
+    const permitted = permit(addresses[index]!, exchange) // known is one of them
+    if (!(permitted instanceof Promise ? await permitted : permitted)) return 'denied'
+  }
+  const address = addresses[known]
+  if (address !== undefined) {
+    const key = poolKey(target, address)
+    const kept = context.pool.take(key)
+    const result = kept === null ? 'stale' : await attempt(forwarding, kept, key, 'kept')
     if (result !== 'stale') return result
   }
   const dialled = await dialJudged(addresses, target.port, exchange, context)
   if (dialled === null) return 'denied'
-  const dialledKey = keys[addresses.indexOf(dialled.address)] ?? ''
-  const result = await attempt(forwarding, {
-    wire: dialled.wire,
-    key: dialledKey,
-    reused: false,
-    isParent: false,
-  })
+  return whole(await attempt(forwarding, dialled.wire, poolKey(target, dialled.address), 'dialled'))
+}
+
+function poolKey({ host, port }: RequestTarget, { text }: Address): string {
+  return `${host ?? ''} ${text} ${port}`
+}
+
+function whole(result: 'keep' | 'close' | 'stale'): 'keep' | 'close' {
   if (result === 'stale') throw new ProxyError('ERR_TERMINATED')
   return result
 }
 
 /** By the first parent that can be reached, on a connection of its own. */
-async function toParent(forwarding: Forwarding): Promise<Exclude<Forwarded, 'denied'>> {
+async function toParent(forwarding: Forwarding): Promise<'keep' | 'close'> {
   const { head, exchange, context } = forwarding
   await settleForParent(head.target, exchange, context)
-  const wire = await dialParent(context)
-  const result = await attempt(forwarding, { wire, key: null, reused: false, isParent: true })
-  if (result === 'stale') throw new ProxyError('ERR_TERMINATED')
-  return result
+  return whole(await attempt(forwarding, await dialParent(context), null, 'parent'))
 }
 
-/** Send the request and bring the answer back. `stale`: a kept connection was dead, and nothing of an answer came. */
-async function attempt(forwarding: Forwarding, origin: Origin): Promise<Exclude<Forwarded, 'denied'> | 'stale'> {
+/** Who is asked: an origin on a connection that was waiting or is new, or a next proxy, in absolute-form. */
+type Asked = 'kept' | 'dialled' | 'parent'
+
+/**
+ * Send the request and bring the answer back; `key`: under which the wire may be kept after that. `stale`: a kept connection was
+ * dead, and nothing of an answer came.
+ */
+async function attempt(
+  forwarding: Forwarding,
+  wire: Wire,
+  key: string | null,
+  asked: Asked,
+): Promise<'keep' | 'close' | 'stale'> {
   const { client, head, context } = forwarding
-  const { wire } = origin
   const { name, limits } = context.options
   const clientGone = () => wire.destroy(ownFailure(client) ?? new ProxyError('ERR_CLIENT_GONE'))
   client.onGone = clientGone
   if (client.closed) clientGone()
-  wire.write(requestHeadForOrigin(head, { via: name, toParent: origin.isParent, keepAlive: origin.key !== null }))
-  const upload = new BodyRelay(client, wire, {
-    framing: head.framing,
-    chunked: head.framing.kind === 'chunked',
-    incomplete: 'ERR_REQUEST_INCOMPLETE',
-    malformed: 'ERR_REQUEST',
-    ended: (error) => {
-      if (client.closed) clientGone()
-      else if (error !== null) wire.destroy(error)
-    },
-  })
-  upload.start(client.waiting)
+  wire.write(requestHeadForOrigin(head, { via: name, toParent: asked === 'parent', keepAlive: key !== null }))
+  const upload = head.framing.kind === 'none' ? NO_UPLOAD : uploadOf(forwarding, wire)
   wire.onIdle(limits.idleMs, () => {
     const isTheClients = client.socket.writableLength > 0 || (!upload.complete && wire.socket.writableLength === 0)
     wire.destroy(new ProxyError(isTheClients ? 'ERR_IDLE' : 'ERR_RESPONSE_TIMEOUT'))
   })
   try {
-    const retrieved = await retrieve(wire, { ...forwarding, upload })
+    const retrieved = await retrieve(wire, forwarding, upload)
     if (retrieved.kind === 'switch') return await switchProtocols(forwarding, retrieved.answer, wire)
     if (retrieved.kind === 'whole') {
-      if (retrieved.keepOrigin && origin.key !== null) context.pool.give(origin.key, wire)
+      if (retrieved.keepOrigin && key !== null) context.pool.give(key, wire)
       else wire.destroy()
       return retrieved.keepClient ? 'keep' : 'close'
     }
-    if (!origin.reused || ownFailure(wire) !== null) throw new ProxyError('ERR_TERMINATED', { cause: wire.failure })
+    if (asked !== 'kept' || ownFailure(wire) !== null) throw new ProxyError('ERR_TERMINATED', { cause: wire.failure })
     wire.destroy()
     return 'stale'
   } catch (error) {
@@ -145,6 +134,24 @@ async function attempt(forwarding: Forwarding, origin: Origin): Promise<Exclude<
     if (!upload.complete) upload.cancel(new ProxyError('ERR_CLIENT_GONE'))
     client.onGone = null
   }
+}
+
+const NO_UPLOAD: Upload = { complete: true, cancel: () => {} }
+
+/** The body of the request, on its way. */
+function uploadOf({ client, head: { framing } }: Forwarding, wire: Wire): Upload {
+  const upload = new BodyRelay(client, wire, {
+    framing,
+    chunked: framing.kind === 'chunked',
+    incomplete: 'ERR_REQUEST_INCOMPLETE',
+    malformed: 'ERR_REQUEST',
+    ended: (error) => {
+      if (client.closed) wire.destroy(ownFailure(client) ?? new ProxyError('ERR_CLIENT_GONE'))
+      else if (error !== null) wire.destroy(error)
+    },
+  })
+  upload.start(client.waiting)
+  return upload
 }
 
 /** Why we closed it, if we did. */

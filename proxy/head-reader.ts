@@ -3,6 +3,7 @@ import { type FailureCode, ProxyError } from './failures.ts'
 import { LF } from './http/chars.ts'
 import { BROKEN, findHeadEnd, INCOMPLETE } from './http/head-end.ts'
 import type { Refusal } from './http/refusal.ts'
+import { judgeStatusLine } from './http/response.ts'
 import type { Consumer, Wire } from './wire.ts'
 
 export interface HeadReaderOptions {
@@ -22,8 +23,17 @@ export interface HeadReaderOptions {
 /** More than a first line may have. */
 const LONG_LINE_BYTES = 32_768
 
-/** Every answer begins with HTTP. */
-export const isAnswer = (byte: number): boolean => byte === 0x48
+/** How the heads of answers are read, up to so many bytes. Every answer begins with HTTP. */
+export function answerHeads(maxBytes: number): HeadReaderOptions {
+  return {
+    maxBytes,
+    mayBegin: (byte) => byte === 0x48,
+    judgeLine: judgeStatusLine,
+    tooLarge: 'ERR_RESPONSE_TOO_LARGE',
+    malformed: 'ERR_RESPONSE',
+    incomplete: 'ERR_RESPONSE_INCOMPLETE',
+  }
+}
 
 /** Told once what came of it. */
 export interface HeadTaker {

@@ -7,10 +7,10 @@ import type { Context } from './context.ts'
 import { dialFirst } from './dial.ts'
 import type { Exchange } from './exchange.ts'
 import { ProxyError } from './failures.ts'
-import { isAnswer, readHead } from './head-reader.ts'
+import { type HeadReaderOptions, readHead } from './head-reader.ts'
 import { fieldValue, type RequestHead } from './http/request.ts'
 import type { RequestTarget } from './http/request-target.ts'
-import { judgeStatusLine, parseResponseHead, type ResponseHead } from './http/response.ts'
+import { parseResponseHead, type ResponseHead } from './http/response.ts'
 import { requestHeadForOrigin } from './http/serialise.ts'
 import type { ParentProxy } from './options.ts'
 import { addressesOf } from './route.ts'
@@ -64,12 +64,12 @@ async function dial({ host, port }: ParentProxy, dialMs: number, context: Contex
 }
 
 /** Whether the parent opened the tunnel; false: it closed without a word. Throws what any other answer comes to. */
-async function opensTunnel(wire: Wire, head: RequestHead, { options }: Context): Promise<boolean> {
+async function opensTunnel(wire: Wire, head: RequestHead, { options, answerHeads }: Context): Promise<boolean> {
   const { name, limits } = options
   const late = setTimeout(() => wire.destroy(new ProxyError('ERR_DIAL_TIMEOUT')), limits.dialMs)
   try {
     wire.write(requestHeadForOrigin(head, { via: name, toParent: true }))
-    const answer = await finalAnswer(wire, limits.headBytes)
+    const answer = await finalAnswer(wire, answerHeads)
     if (answer !== null) requireOpened(answer)
     else if (wire.failure instanceof ProxyError) throw wire.failure
     else wire.destroy()
@@ -84,19 +84,12 @@ async function opensTunnel(wire: Wire, head: RequestHead, { options }: Context):
 }
 
 /** Null: the parent closed before the first byte. What follows the head is the tunnel's, and stays on the wire. */
-async function finalAnswer(wire: Wire, headBytes: number): Promise<ResponseHead | null> {
+async function finalAnswer(wire: Wire, answerHeads: HeadReaderOptions): Promise<ResponseHead | null> {
   for (let interim = 0; interim <= MAX_INTERIM_ANSWERS; interim++) {
-    const text = await readHead(wire, {
-      maxBytes: headBytes,
-      mayBegin: isAnswer,
-      judgeLine: judgeStatusLine,
-      tooLarge: 'ERR_RESPONSE_TOO_LARGE',
-      malformed: 'ERR_RESPONSE',
-      incomplete: 'ERR_RESPONSE_INCOMPLETE',
-    })
+    const text = await readHead(wire, answerHeads)
     if (text === null && interim > 0) throw new ProxyError('ERR_RESPONSE_INCOMPLETE', { cause: wire.failure })
     if (text === null) return null
-    const answer = parseResponseHead(text, { method: 'CONNECT', upgrade: null }, { headBytes })
+    const answer = parseResponseHead(text, { method: 'CONNECT', upgrade: null }, { headBytes: answerHeads.maxBytes })
     if ('refused' in answer) throw new ProxyError('ERR_RESPONSE', answer)
     if (answer.status >= 200) return answer
   }

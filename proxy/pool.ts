@@ -17,7 +17,7 @@ export class Pool {
   #sweeper: NodeJS.Timeout | null = null
 
   has(key: string): boolean {
-    return this.#idle.has(key)
+    return (this.#idle.get(key)?.length ?? 0) > 0
   }
 
   /** The most recently used idle connection of that origin, or null. */
@@ -25,7 +25,6 @@ export class Pool {
     const waiting = this.#idle.get(key)
     const last = waiting?.pop()
     if (waiting === undefined || last === undefined) return null
-    if (waiting.length === 0) this.#idle.delete(key)
     this.#count -= 1
     last.wire.release()
     return last.wire
@@ -60,7 +59,6 @@ export class Pool {
     const at = waiting?.indexOf(one) ?? -1
     if (waiting !== undefined && at >= 0) {
       waiting.splice(at, 1)
-      if (waiting.length === 0) this.#idle.delete(key)
       this.#count -= 1
     }
     wire.destroy()
@@ -89,11 +87,16 @@ export class Pool {
     this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS)
   }
 
-  /** One look at all of them now and then, and no clock for each: they come and go with every request. */
+  /**
+   * One look at all of them now and then, and no clock for each: they come and go with every request. So does the entry of an
+   * origin none of whose connections waits: it goes here.
+   */
   #sweep(): void {
     const before = performance.now() - IDLE_MS
-    for (const waiting of this.#idle.values())
+    for (const [key, waiting] of this.#idle) {
       for (const one of waiting.filter(({ since }) => since <= before)) this.discard(one)
+      if (waiting.length === 0) this.#idle.delete(key)
+    }
     if (this.#count > 0 || this.#sweeper === null) return
     clearInterval(this.#sweeper)
     this.#sweeper = null

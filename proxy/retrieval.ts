@@ -7,9 +7,9 @@ import type { Context } from './context.ts'
 import { httpDate } from './date.ts'
 import type { Exchange } from './exchange.ts'
 import { ProxyError } from './failures.ts'
-import { HeadReader, type HeadReaderOptions, type HeadTaker, isAnswer } from './head-reader.ts'
+import { HeadReader, type HeadTaker } from './head-reader.ts'
 import type { RequestHead } from './http/request.ts'
-import { judgeStatusLine, parseResponseHead, type ResponseHead } from './http/response.ts'
+import { parseResponseHead, type ResponseHead } from './http/response.ts'
 import { clientFraming, responseHeadForClient } from './http/serialise.ts'
 import type { Wire } from './wire.ts'
 
@@ -24,41 +24,49 @@ export type Retrieved =
   /** All was brought back. Which of the two connections may be used again. */
   | { readonly kind: 'whole'; readonly keepClient: boolean; readonly keepOrigin: boolean }
 
-export interface RetrievalOptions {
+/** One request and all that it takes to answer it. */
+export interface Forwarding {
   readonly client: Wire
   readonly head: RequestHead
   readonly exchange: Exchange
   readonly context: Context
-  /** The body of the request, on its way. */
-  readonly upload: { readonly complete: boolean }
+}
+
+/** The body of the request, on its way. */
+export interface Upload {
+  readonly complete: boolean
+  cancel(error: Error): void
 }
 
 /** Rejects with the ProxyError that ended it; both wires are then let go of, and not closed. */
-export function retrieve(wire: Wire, options: RetrievalOptions): Promise<Retrieved> {
-  return new Promise((resolve, reject) => new Retrieval(wire, options, resolve, reject).readHead())
+export function retrieve(wire: Wire, forwarding: Forwarding, upload: Upload): Promise<Retrieved> {
+  return new Promise((resolve, reject) => new Retrieval(wire, forwarding, upload, resolve, reject).readHead())
 }
 
 class Retrieval implements HeadTaker {
   #wire: Wire
-  #options: RetrievalOptions
+  #forwarding: Forwarding
+  #upload: Upload
   #resolve: (retrieved: Retrieved) => void
   #reject: (error: unknown) => void
   #interim = 0
 
   constructor(
     wire: Wire,
-    options: RetrievalOptions,
+    forwarding: Forwarding,
+    upload: Upload,
     resolve: (retrieved: Retrieved) => void,
     reject: (error: unknown) => void,
   ) {
     this.#wire = wire
-    this.#options = options
+    this.#forwarding = forwarding
+    this.#upload = upload
     this.#resolve = resolve
     this.#reject = reject
   }
 
   readHead(): void {
-    this.#wire.attach(new HeadReader(this.#wire, headOptions(this.#options.context), this))
+    this.#wire.attach(new HeadReader(this.#wire, this.#forwarding.context.answerHeads, this))
   }
 
   head(text: string | null, follow: number): void {
@@ -76,7 +84,7 @@ class Retrieval implements HeadTaker {
   }
 
   #take(text: string, follow: number): void {
-    const { client, head, context } = this.#options
+    const { client, head, context } = this.#forwarding
     const { name, limits } = context.options
     const answer = parseResponseHead(text, head, limits)
     if ('refused' in answer) throw new ProxyError('ERR_RESPONSE', answer)
@@ -91,7 +99,8 @@ class Retrieval implements HeadTaker {
   }
 
   #bringBack(answer: ResponseHead, follow: number): void {
-    const { client, head, exchange, context, upload } = this.#options
+    const { client, head, exchange, context } = this.#forwarding
+    const upload = this.#upload
     const { framing } = answer
     const { minor } = head
     const { name, now } = context.options
@@ -112,16 +121,5 @@ class Retrieval implements HeadTaker {
       head: responseHeadForClient(answer, { via: name, minor, keepAlive: keepClient, date: httpDate(now()) }),
       ended,
     }).start(follow)
-  }
-}
-
-function headOptions({ options }: Context): HeadReaderOptions {
-  return {
-    maxBytes: options.limits.headBytes,
-    mayBegin: isAnswer,
-    judgeLine: judgeStatusLine,
-    tooLarge: 'ERR_RESPONSE_TOO_LARGE',
-    malformed: 'ERR_RESPONSE',
-    incomplete: 'ERR_RESPONSE_INCOMPLETE',
   }
 }

@@ -8,6 +8,7 @@ import { acceptWires } from './accept.ts'
 import { Connection } from './connection.ts'
 import { type Context, Tunnels } from './context.ts'
 import { createGuard } from './guard.ts'
+import { answerHeads } from './head-reader.ts'
 import { linger } from './linger.ts'
 import { Occupancy } from './occupancy.ts'
 import type { ListenerOptions, ProxyOptions } from './options.ts'
@@ -63,6 +64,7 @@ class ProxyServer implements Proxy {
       occupancy: new Occupancy(shared?.occupancy ?? null, shared?.thread),
       rejudge: new Rejudge(options, () => this.#ongoing()),
       ownPages: new OwnPages(options),
+      answerHeads: answerHeads(limits.headBytes),
       suspects: new Suspects(options),
       draining: () => this.#drain !== null,
     }

@@ -32,6 +32,7 @@ export function parseDecimal(text: string): number {
 
 /** The length that a list of equal decimal numbers names (RFC 9110 §8.6); -1 for anything else. */
 export function parseEqualDecimals(list: string): number {
+  if (!list.includes(',')) return parseDecimal(list)
   const [first = '', ...others] = list.split(',').map(trimBlank)
   const length = parseDecimal(first)
   return others.every((other) => parseDecimal(other) === length) ? length : -1

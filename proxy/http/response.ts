@@ -52,20 +52,23 @@ const HEAD_BYTES = 65_536
 const NO_OPTIONS: readonly string[] = []
 const VERSION = 'HTTP/1.'
 /** Up to the reason, which may be left out with the space before it. */
-const STATUS_LINE = /^HTTP\/1\.(\d) ([1-9]\d\d)(?: |(?=\r\n))/
+const STATUS_LINE = /^HTTP\/1\.\d [1-9]\d\d(?: |(?=\r\n))/
+const ZERO = 48
+const STATUS_AT = 'HTTP/1.1 '.length
+const REASON_AT = 'HTTP/1.1 200 '.length
 
 /** Reads a whole head, its final empty line included, as latin1 text. */
 export function parseResponseHead(text: string, asked: Asked, limits: ResponseOptions = {}): ResponseHead | Refusal {
   if (text.length > (limits.headBytes ?? HEAD_BYTES)) return BAD_RESPONSE.headTooLarge
   const lineEnd = text.indexOf('\r\n')
-  const line = STATUS_LINE.exec(text)
-  if (line === null || lineEnd < 0) return BAD_RESPONSE.statusLine
-  const reason = text.slice(line[0].length, lineEnd)
+  if (lineEnd < 0 || !STATUS_LINE.test(text)) return BAD_RESPONSE.statusLine
+  const reason = text.slice(REASON_AT, Math.max(lineEnd, REASON_AT))
   if (!consistsOf(reason, TEXT)) return BAD_RESPONSE.statusLine
   const fields: Field[] = []
   const fault = parseFields(text, lineEnd + 2, limits.maxFields ?? MAX_FIELDS, fields, true)
   if (fault !== null) return fault === 'tooManyFields' ? BAD_RESPONSE.tooManyFields : BAD_RESPONSE.fields
-  return finish({ minor: line[1] === '0' ? 0 : 1, status: Number(line[2]), reason, fields }, asked)
+  const minor = text.charCodeAt(VERSION.length) === ZERO ? 0 : 1
+  return finish({ minor, status: Number(text.slice(STATUS_AT, STATUS_AT + 3)), reason, fields }, asked)
 }
 
 /** What the status line of a head that is not whole says already; see `judgeRequestLine`. */

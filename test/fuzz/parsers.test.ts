@@ -6,7 +6,7 @@
 
 import t from 'tap'
 import { walkForwarded } from '../../proxy/forwarded.ts'
-import { isAnswer } from '../../proxy/head-reader.ts'
+import { answerHeads } from '../../proxy/head-reader.ts'
 import { CR, is, TCHAR } from '../../proxy/http/chars.ts'
 import { parseRequestHead } from '../../proxy/http/request.ts'
 import { parseTarget } from '../../proxy/http/request-target.ts'
@@ -47,7 +47,7 @@ async function requestsOn(wire: Wire): Promise<readonly unknown[]> {
 async function answersOn(wire: Wire): Promise<readonly unknown[]> {
   const found: unknown[] = []
   for (;;) {
-    const read = await headOf(wire, isAnswer)
+    const read = await headOf(wire, answerHeads(0).mayBegin)
     if (read === null || read === REFUSED) return [...found, read]
     const head = parseResponseHead(read, { method: 'GET', upgrade: 'websocket' })
     if ('refused' in head) return [...found, REFUSED]
