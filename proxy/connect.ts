@@ -100,7 +100,7 @@ export async function relay(
       throw error
     }
   } finally {
-    tunnels.open.delete(tunnel)
+    tunnels.open.remove(tunnel)
     options.observer.tunnelClosed((performance.now() - tunnel.startedAt) / 1000)
     tunnel.sample(options.observer)
     if (tunnel.timedOut) options.observer.limitReached('idle_ms')

@@ -237,6 +237,10 @@ export class Wire {
     const consumer = this.#consumer
     this.#consumer = null
     consumer?.gone(this.failure)
-    this.onGone?.(this.failure)
+    const gone = this.onGone
+    this.onGone = null
+    this.onDrain = null
+    this.#whenIdle = null
+    gone?.(this.failure)
   }
 }
