@@ -45,12 +45,27 @@ function createClock(): () => string {
   }
 }
 
-/** One line for each recorded exchange: what was decided, and where to look it up. Who asked stands in the record alone. */
-export function logRecorded({ action, verdict, destination }: TrafficEvent, reference: string, log: Log): void {
-  const { segment, service, rule, exception } = verdict
-  const host = destination?.domain ?? destination?.ip ?? null
-  log.info(
-    { action, reference, segment: segment.id, medium: segment.medium, service, rule, exception, host },
-    'recorded',
-  )
+/** Of those that are kept. */
+const MOST_DECISIONS = 1000
+
+/**
+ * One line for each recorded exchange: what was decided, and where to look it up. Who asked stands in the record alone. What the
+ * lines of one decision share is written out once.
+ */
+export function createDecisionLog(log: Log): (event: TrafficEvent, reference: string) => void {
+  const kept = new Map<string, Pick<Log, 'info'>>()
+  const logOf = ({ action, verdict: { segment, service, rule, exception } }: TrafficEvent) => {
+    const { id, medium } = segment
+    const key = `${action} ${medium} ${id}\n${service}\n${rule}\n${exception}`
+    const known = kept.get(key)
+    if (known !== undefined) return known
+    const made = log.child({ action, segment: id, medium, service, rule, exception })
+    if (kept.size >= MOST_DECISIONS) kept.clear()
+    kept.set(key, made)
+    return made
+  }
+  return (event, reference) => {
+    const { destination } = event
+    logOf(event).info({ reference, host: destination?.domain ?? destination?.ip ?? null }, 'recorded')
+  }
 }

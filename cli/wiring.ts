@@ -10,7 +10,7 @@ import type { ProxyOptions } from '../proxy/options.ts'
 import { PORT_REFUSAL } from '../rules/events.ts'
 import type { Signing } from './audit-signing.ts'
 import type { Breakglass } from './breakglass-store.ts'
-import { type Log, logRecorded } from './operator-log.ts'
+import { createDecisionLog, type Log } from './operator-log.ts'
 import type { Plane } from './plane.ts'
 import type { ServerConfig } from './settings.ts'
 
@@ -23,6 +23,7 @@ export function openAuditOf(
   log: Log,
   now: () => number,
 ): Promise<Audit> {
+  const logDecision = createDecisionLog(log)
   return openAudit({
     dir: audit.dir,
     sync: audit.sync,
@@ -45,7 +46,7 @@ export function openAuditOf(
     },
     log: (level, message, facts) => log[level](facts, message),
     onRecord: (event, reference) => {
-      if ('verdict' in event) logRecorded(event, reference, log)
+      if ('verdict' in event) logDecision(event, reference)
       if (event.action !== 'block' && event.action !== 'refuse') return
       const { verdict, source, destination } = event
       const { service, segment, rule, reason, alternative } = verdict

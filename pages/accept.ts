@@ -12,6 +12,7 @@ export function namedQuality(accept: string | null, type: string): number {
 
 /** Text unless another form is named outright and no less wanted: what accepts anything is read in a terminal. */
 export function preferredForm(accept: string | null): Form {
+  if (accept === null) return 'text'
   const html = Math.max(namedQuality(accept, 'text/html'), namedQuality(accept, 'application/xhtml+xml'))
   const json = namedQuality(accept, 'application/json')
   const text = namedQuality(accept, 'text/plain')

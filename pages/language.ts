@@ -14,6 +14,7 @@ export interface ChosenText {
 
 /** The language for Landline's own sentences, from an Accept-Language value; English where it does not say. */
 export function chooseLanguage(acceptLanguage: string | null): Language {
+  if (acceptLanguage === null) return 'en'
   return bestTag(LANGUAGES, acceptLanguage, true) === 'de' ? 'de' : 'en'
 }
 

@@ -18,6 +18,7 @@ const MAX_LANGUAGE_LENGTH = 128
 const MOST_KEPT = 512
 
 export interface PreparedPages {
+  /** The page's bytes in UTF-8, each as a character of latin1: text that a socket takes as it is. */
   page(denial: DenialPage): string
 }
 
@@ -32,8 +33,9 @@ export function preparePages(): PreparedPages {
     if (known !== undefined) return known
     const host = denial.host == null ? null : HOST
     const segment = { ...denial.segment, id: SEGMENT }
-    const parts = denialPage({ ...denial, host, segment, reference: REFERENCE }).split(MARKS)
-    const made = filled(parts, denial) === denialPage(denial) ? parts : null // else a rule's text holds a mark
+    const texts = denialPage({ ...denial, host, segment, reference: REFERENCE }).split(MARKS)
+    const isRight = filled(texts, denial) === denialPage(denial) // else a rule's text holds a mark
+    const made = isRight ? texts.map((text) => (MARKS.test(text) ? text : utf8Octets(text))) : null
     if (kept.size >= MOST_KEPT) kept.clear()
     kept.set(key, made)
     return made
@@ -44,9 +46,14 @@ export function preparePages(): PreparedPages {
       const { host, reference, segment, acceptLanguage } = denial
       const isPlain = PLAIN.test(host ?? '') && PLAIN.test(reference) && PLAIN.test(segment.id)
       const parts = isPlain && (acceptLanguage ?? '').length <= MAX_LANGUAGE_LENGTH ? partsOf(denial) : null
-      return parts === null ? denialPage(denial) : filled(parts, denial)
+      return parts === null ? utf8Octets(denialPage(denial)) : filled(parts, denial)
     },
   }
+}
+
+/** The bytes of the text in UTF-8, each as a character of latin1. */
+export function utf8Octets(text: string): string {
+  return Buffer.from(text).toString('latin1')
 }
 
 function filled(parts: readonly string[], { host, reference, segment }: DenialPage): string {

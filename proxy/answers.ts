@@ -2,7 +2,7 @@
 import { wantsHtml } from '../pages/accept.ts'
 import { chooseLanguage } from '../pages/language.ts'
 import { failurePage } from '../pages/pages.ts'
-import { preparePages } from '../pages/prepared.ts'
+import { preparePages, utf8Octets } from '../pages/prepared.ts'
 import { PAGE_POLICY } from '../pages/shell.ts'
 import { httpDate } from './date.ts'
 import type { Exchange } from './exchange.ts'
@@ -41,8 +41,8 @@ const REASONS: Readonly<Record<number, string>> = {
   505: 'HTTP Version Not Supported',
 }
 
-/** 403 with the rule's reason and alternative: a page for plain HTTP, text for a tunnel. */
-export function denialAnswer(exchange: Exchange, head: RequestHead, options: AnswerOptions): Buffer {
+/** 403 with the rule's reason and alternative: a page for plain HTTP, text for a tunnel. Bytes, as latin1. */
+export function denialAnswer(exchange: Exchange, head: RequestHead, options: AnswerOptions): string {
   const { verdict, reference, policy } = exchange
   if (verdict === null || reference === null) throw new Error('a denial is recorded before it is answered')
   const acceptLanguage = fieldValue(head, 'accept-language')
@@ -63,23 +63,23 @@ export function denialAnswer(exchange: Exchange, head: RequestHead, options: Ans
   return answer(403, body, html, { error: 'http_request_denied', reference }, head, options)
 }
 
-/** The status and the error type of the failure, with the reference of its record where there is one. */
+/** The status and the error type of the failure, with the reference of its record where there is one. Bytes, as latin1. */
 export function failureAnswer(
   failure: ProxyError,
   reference: string | null,
   head: RequestHead | null,
   options: AnswerOptions,
-): Buffer {
+): string {
   const html = head !== null && wantsPage(head)
   const language = chooseLanguage(head === null ? null : fieldValue(head, 'accept-language'))
   const { status, message } = failure
   const denied = failure.failure.outcome === 'denied'
   const body = failurePage({ html, language, status, denied, message, reference })
-  return answer(failure.status, body, html, { error: failure.error, reference }, head, options)
+  return answer(failure.status, utf8Octets(body), html, { error: failure.error, reference }, head, options)
 }
 
-/** TRACE and OPTIONS that may go no further (Max-Forwards: 0) are answered by the proxy itself (RFC 9110 §7.6.2). */
-export function finalRecipientAnswer(head: RequestHead, { name, now }: Pick<AnswerOptions, 'name' | 'now'>): Buffer {
+/** TRACE and OPTIONS that may go no further (Max-Forwards: 0) are answered by the proxy itself (RFC 9110 §7.6.2). Bytes, as latin1. */
+export function finalRecipientAnswer(head: RequestHead, { name, now }: Pick<AnswerOptions, 'name' | 'now'>): string {
   const trace = head.method === 'TRACE'
   const body = trace ? traceContent(head) : ''
   const lines = [
@@ -95,7 +95,7 @@ export function finalRecipientAnswer(head: RequestHead, { name, now }: Pick<Answ
     '',
     body,
   ]
-  return Buffer.from(lines.join('\r\n'), 'latin1')
+  return lines.join('\r\n')
 }
 
 interface Status {
@@ -103,6 +103,7 @@ interface Status {
   readonly reference: string | null
 }
 
+/** `body`: bytes, as latin1. */
 function answer(
   status: number,
   body: string,
@@ -110,7 +111,7 @@ function answer(
   { error, reference }: Status,
   head: RequestHead | null,
   { name, now, keepAlive }: AnswerOptions,
-): Buffer {
+): string {
   const details = reference === null ? '' : `; details="ref=${reference}"`
   const text =
     `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\n` +
@@ -118,14 +119,14 @@ function answer(
     `Proxy-Status: ${name}; error=${error}${details}\r\n` +
     (reference === null ? '' : `Landline-Reference: ${reference}\r\n`) +
     `Content-Type: ${html ? 'text/html' : 'text/plain'}; charset=utf-8\r\n` +
-    `Content-Length: ${Buffer.byteLength(body)}\r\n` +
+    `Content-Length: ${body.length}\r\n` +
     'Cache-Control: no-store\r\n' +
     (status === 405 ? 'Allow: GET, HEAD, OPTIONS\r\n' : '') +
     (html ? `Content-Security-Policy: ${PAGE_POLICY}\r\n` : '') +
     'X-Content-Type-Options: nosniff\r\n' +
     'Vary: Accept, Accept-Language\r\n' +
     `Connection: ${keepAlive ? 'keep-alive' : 'close'}\r\n\r\n`
-  return Buffer.from(head?.method === 'HEAD' ? text : text + body)
+  return head?.method === 'HEAD' ? text : text + body
 }
 
 /** Browsers throw away what a refused tunnel says; a page is for plain HTTP alone. */

@@ -15,6 +15,8 @@ import type { Source } from './source.ts'
 /** Verdicts that stand on the record before anything is let through or answered. */
 const RECORDED: ReadonlySet<string> = new Set(['block', 'would-block', 'log', 'except', 'refuse'])
 
+const NOTHING_TO_WAIT_FOR = Promise.resolve()
+
 /** A verdict that stands on the record, and the rules that it is of. */
 interface Recorded {
   readonly verdict: Verdict
@@ -103,12 +105,11 @@ export class Exchange {
   }
 
   /** Wait for the record that the verdict needs. Throws ERR_RECORD when it cannot be written: nothing may go on then. */
-  async settle(): Promise<void> {
+  settle(): Promise<void> {
     const verdict = this.verdict
-    if (verdict === null || this.isSettled) return
+    if (verdict === null || this.isSettled) return NOTHING_TO_WAIT_FOR
     // `decide` names its actions as the record does; `allow` was left out above.
-    await this.#record(verdict.action as TrafficAction, verdict, null, this.#shadow?.insteadOf(verdict))
-    this.#recorded = { verdict, policy: this.policy }
+    return this.#record(verdict.action as TrafficAction, verdict, null, this.#shadow?.insteadOf(verdict))
   }
 
   /** What was let through is on the record also where it failed before its address was known; what was answered is there already. Throws ERR_RECORD. */
@@ -121,7 +122,7 @@ export class Exchange {
   async recordRefusal(because: string): Promise<void> {
     this.#refused = true
     if (this.verdict === null) return
-    await this.#record('refuse', { ...this.verdict, rule: 'none', exception: null }, because)
+    await this.#submit(this.#event('refuse', { ...this.verdict, rule: 'none', exception: null }, because, this.policy))
   }
 
   /** The verdict turned after the 200: the tunnel is cut. */
@@ -129,7 +130,6 @@ export class Exchange {
     const verdict = this.verdict
     if (verdict === null) return
     await this.#record('sever', verdict, because, this.#shadow?.insteadOf(verdict))
-    this.#recorded = { verdict, policy: this.policy }
   }
 
   /**
@@ -222,24 +222,37 @@ export class Exchange {
     })
   }
 
+  /** The verdict stands on the record when this resolves. */
   #record(
     action: TrafficAction,
     verdict: Verdict,
     because: string | null,
     shadow: ShadowVerdict | null = null,
   ): Promise<void> {
-    return this.#submit({ ...this.#event(action, verdict, because, this.policy), shadow })
+    const { policy } = this
+    return this.#submit(this.#event(action, verdict, because, policy, shadow), { verdict, policy })
   }
 
-  async #submit(event: TrafficEvent): Promise<void> {
+  /** Not async, as each wait within a wait costs a denial: what is to be done when it is recorded is done in one step. */
+  #submit(event: TrafficEvent, recorded: Recorded | null = null): Promise<void> {
+    const refused = (cause: unknown) => Promise.reject(new ProxyError('ERR_RECORD', { cause }))
     try {
-      this.reference = await this.#options.recorder.record(event)
+      return this.#options.recorder.record(event).then((reference) => {
+        this.reference = reference
+        if (recorded !== null) this.#recorded = recorded
+      }, refused)
     } catch (cause) {
-      throw new ProxyError('ERR_RECORD', { cause })
+      return refused(cause)
     }
   }
 
-  #event(action: TrafficAction, verdict: Verdict, because: string | null, policy: Policy): TrafficEvent {
+  #event(
+    action: TrafficAction,
+    verdict: Verdict,
+    because: string | null,
+    policy: Policy,
+    shadow: ShadowVerdict | null = null,
+  ): TrafficEvent {
     const { host, address, port } = this.#evidence
     const hidden = verdict.service === 'none' && (action === 'refuse' || verdict.rule !== 'ip_literals')
     return {
@@ -254,6 +267,7 @@ export class Exchange {
       ech: this.ech,
       because,
       carried: null,
+      shadow,
     }
   }
 }

@@ -21,24 +21,20 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRAC
 /** `denied`: nothing was answered yet. `keep`, `close`: what is to become of the client's connection. */
 export type Forwarded = 'denied' | 'keep' | 'close'
 
-export async function forward(
-  client: Wire,
-  head: RequestHead,
-  exchange: Exchange,
-  context: Context,
-): Promise<Forwarded> {
+export function forward(client: Wire, head: RequestHead, exchange: Exchange, context: Context): Promise<Forwarded> {
   const { target } = head
   if (target.form !== 'absolute') throw new ProxyError('ERR_REQUEST')
   const { host, address, port } = target
-  if (!exchange.judge({ host, address, port })) {
-    await settleDenied(exchange, context)
-    return 'denied'
-  }
+  if (!exchange.judge({ host, address, port })) return settleDenied(exchange, context).then(denied)
   const forwarding = { client, head, exchange, context }
   if (head.maxForwards === 0) return answerAsFinalRecipient(forwarding)
   if (head.upgrade !== null) return withPlace(exchange, context, () => toOrigin(forwarding))
   // Most requests need not wait for anything before they are sent: nothing is waited for that is there.
   return toOrigin(forwarding)
+}
+
+function denied(): 'denied' {
+  return 'denied'
 }
 
 async function answerAsFinalRecipient({ client, head, exchange, context }: Forwarding): Promise<'close'> {

@@ -71,11 +71,14 @@ export function permit(address: Address, exchange: Exchange): boolean | Promise<
 }
 
 /** The verdict is on the record before the client hears of it; with `resolve_denied`, the name's address too. */
-export async function settleDenied(exchange: Exchange, { options, resolver }: Context): Promise<void> {
+export function settleDenied(exchange: Exchange, { options, resolver }: Context): Promise<void> {
   const { host, address } = exchange.evidence
-  if (options.resolveDenied && host !== null && address === null) {
-    const found = await resolver.resolve(host).catch(() => [])
-    if (found[0] !== undefined) exchange.judge({ address: found[0] })
-  }
-  await exchange.settle()
+  if (!options.resolveDenied || host === null || address !== null) return exchange.settle()
+  return resolver
+    .resolve(host)
+    .catch(() => [])
+    .then(([first]) => {
+      if (first !== undefined) exchange.judge({ address: first })
+      return exchange.settle()
+    })
 }

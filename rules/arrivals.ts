@@ -38,11 +38,15 @@ export class Arrivals<T> {
 
   /** `place` was given by `add` of this one, and is taken out once. */
   remove(place: Place<T>): void {
-    const { before, after } = place as Linked<T> // `add` makes no others
+    const gone = place as Linked<T> // `add` makes no others
+    const { before, after } = gone
     if (before === null) this.#first = after
     else before.after = after
     if (after === null) this.#last = before
     else after.before = before
+    // Else what is gone would hold those that came after it, until it is collected itself.
+    gone.before = null
+    gone.after = null
     this.#size -= 1
   }
 
