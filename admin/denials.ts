@@ -2,7 +2,7 @@
  * The latest denials, kept for a quarter of an hour so that the client can read what its application did not show. In
  * memory only, bounded, by client address; the record that auditors read is another matter.
  */
-import { Arrivals, type Place } from '../rules/arrivals.ts'
+import { Arrivals, type Place, placeOf } from '../rules/arrivals.ts'
 import type { Texts } from '../rules/model.ts'
 import type { Decider } from '../rules/past.ts'
 
@@ -46,6 +46,8 @@ export function createDenials(options: DenialsOptions): Denials {
   const all = new Arrivals<Kept>()
   const references = new Map<string, Kept>()
   const clients = new Map<string, Arrivals<Kept>>()
+  /** At most `most` are ever made. */
+  const spare: Kept[] = []
 
   const forget = (kept: Kept) => {
     const { reference, client } = kept.denial
@@ -53,15 +55,23 @@ export function createDenials(options: DenialsOptions): Denials {
     references.delete(reference)
     kept.own.remove(kept.ownPlace)
     if (kept.own.size === 0) clients.delete(client)
+    spare.push(kept)
   }
   const isFresh = ({ at }: Denial) => at > now() - keepMs
   const forgetStale = () => {
     while (all.oldest !== null && !isFresh(all.oldest.value.denial)) forget(all.oldest.value)
   }
   const keep = (denial: Denial) => {
-    const own = clients.get(denial.client) ?? new Arrivals<Kept>()
-    clients.set(denial.client, own)
-    references.set(denial.reference, new Kept(denial, all, own))
+    let own = clients.get(denial.client)
+    if (own === undefined) {
+      own = new Arrivals<Kept>()
+      clients.set(denial.client, own)
+    }
+    const kept = spare.pop() ?? new Kept()
+    kept.hold(denial, own)
+    all.addAt(kept.place)
+    own.addAt(kept.ownPlace)
+    references.set(denial.reference, kept)
   }
 
   return {
@@ -77,26 +87,60 @@ export function createDenials(options: DenialsOptions): Denials {
     recent(client) {
       forgetStale()
       const own = clients.get(client)?.latestFirst() ?? []
-      return own.map(({ denial }) => denial).filter(isFresh)
+      return own.filter(({ denial }) => isFresh(denial)).map(({ denial }) => ({ ...denial }))
     },
     byReference(reference) {
       const kept = references.get(reference)
-      return kept && isFresh(kept.denial) ? kept.denial : null
+      return kept && isFresh(kept.denial) ? { ...kept.denial } : null
     },
   }
 }
 
-/** A denial, and where it stands in the order of all and in that of its client. */
+/**
+ * A denial, and where it stands in the order of all and in that of its client. Used again for another one when it is forgotten: in a
+ * storm, what is made anew for each and lives for a second is what costs the garbage collector most.
+ */
 class Kept {
-  readonly denial: Denial
-  readonly own: Arrivals<Kept>
+  readonly denial: { -readonly [Name in keyof Denial]: Denial[Name] } = {
+    reference: '',
+    at: 0,
+    client: '',
+    service: '',
+    segment: '',
+    rule: '',
+    by: 'rules',
+    host: '',
+    reason: null,
+    alternative: null,
+  }
+  own: Arrivals<Kept> = NONE
   readonly place: Place<Kept>
   readonly ownPlace: Place<Kept>
 
-  constructor(denial: Denial, all: Arrivals<Kept>, own: Arrivals<Kept>) {
-    this.denial = denial
-    this.own = own
-    this.place = all.add(this)
-    this.ownPlace = own.add(this)
+  constructor() {
+    this.place = placeOf(this)
+    this.ownPlace = placeOf(this)
   }
+
+  hold(denial: Denial, own: Arrivals<Kept>): void {
+    const held = this.denial
+    held.reference = denial.reference
+    held.at = denial.at
+    held.client = denial.client
+    held.service = denial.service
+    held.segment = denial.segment
+    held.rule = denial.rule
+    held.by = denial.by
+    held.host = onItsOwn(denial.host)
+    held.reason = denial.reason
+    held.alternative = denial.alternative
+    this.own = own
+  }
+}
+
+const NONE = new Arrivals<Kept>()
+
+/** A part of a longer text keeps all of that. */
+function onItsOwn(text: string): string {
+  return Buffer.from(text).toString()
 }

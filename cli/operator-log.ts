@@ -54,18 +54,19 @@ const MOST_DECISIONS = 1000
  */
 export function createDecisionLog(log: Log): (event: TrafficEvent, reference: string) => void {
   const kept = new Map<string, Pick<Log, 'info'>>()
-  const logOf = ({ action, verdict: { segment, service, rule, exception } }: TrafficEvent) => {
-    const { id, medium } = segment
-    const key = `${action} ${medium} ${id}\n${service}\n${rule}\n${exception}`
+  const logOf = ({ action, verdict: { service, rule, exception } }: TrafficEvent) => {
+    const key = `${action}\n${service}\n${rule}\n${exception}`
     const known = kept.get(key)
     if (known !== undefined) return known
-    const made = log.child({ action, segment: id, medium, service, rule, exception })
+    const made = log.child({ action, service, rule, exception })
     if (kept.size >= MOST_DECISIONS) kept.clear()
     kept.set(key, made)
     return made
   }
   return (event, reference) => {
-    const { destination } = event
-    logOf(event).info({ reference, host: destination?.domain ?? destination?.ip ?? null }, 'recorded')
+    const { destination, verdict } = event
+    const { id: segment, medium } = verdict.segment
+    const host = destination?.domain ?? destination?.ip ?? null
+    logOf(event).info({ reference, segment, medium, host }, 'recorded')
   }
 }

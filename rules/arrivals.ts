@@ -13,6 +13,12 @@ interface Linked<T> extends Place<T> {
   after: Linked<T> | null
 }
 
+/** A place for the value, in none yet. */
+export function placeOf<T>(value: T): Place<T> {
+  const place: Linked<T> = { value, before: null, after: null }
+  return place
+}
+
 export class Arrivals<T> {
   #first: Linked<T> | null = null
   #last: Linked<T> | null = null
@@ -28,17 +34,24 @@ export class Arrivals<T> {
   }
 
   add(value: T): Place<T> {
-    const place: Linked<T> = { value, before: this.#last, after: null }
-    if (this.#last === null) this.#first = place
-    else this.#last.after = place
-    this.#last = place
-    this.#size += 1
+    const place = placeOf(value)
+    this.addAt(place)
     return place
   }
 
-  /** `place` was given by `add` of this one, and is taken out once. */
+  /** `place` is in none now. */
+  addAt(place: Place<T>): void {
+    const next = place as Linked<T> // `placeOf` makes no others
+    next.before = this.#last
+    if (this.#last === null) this.#first = next
+    else this.#last.after = next
+    this.#last = next
+    this.#size += 1
+  }
+
+  /** `place` is in this one. */
   remove(place: Place<T>): void {
-    const gone = place as Linked<T> // `add` makes no others
+    const gone = place as Linked<T> // `placeOf` makes no others
     const { before, after } = gone
     if (before === null) this.#first = after
     else before.after = after

@@ -257,6 +257,6 @@ t.test('a storm of denials leaves what a plain list would hold', async (t) => {
     for (const client of new Set(['10.20.0.0', fresh.client]))
       t.strictSame(table.recent(client), model.filter((one) => one.client === client).reverse(), `${step} ${client}`)
     const [oldest] = model
-    t.equal(table.byReference(oldest?.reference ?? ''), oldest)
+    t.same(table.byReference(oldest?.reference ?? ''), oldest)
   }
 })
