@@ -4,6 +4,7 @@
  * and memory that the allocator does not give back. So the server's own handle is asked to give the connections to us.
  */
 import { type OnReadOpts, type Server, Socket } from 'node:net'
+import { Intake } from './intake.ts'
 import { Wire } from './wire.ts'
 
 /** What of Node.js' listening handle is used here; none of it is documented. */
@@ -25,7 +26,8 @@ export function acceptWires(server: Server, accept: (wire: Wire) => void): boole
   handle.onconnection = (status, client) => {
     if (status !== 0 || typeof client?.setNoDelay !== 'function') return emits.call(handle, status, client)
     client.setNoDelay(true)
-    accept(Wire.reading((onread) => socketOn(client, onread)))
+    const intake = new Intake()
+    accept(Wire.reading(socketOn(client, intake.onread()), intake))
   }
   return true
 }

@@ -18,8 +18,16 @@ const SHARED: Buffer = Buffer.allocUnsafeSlow(SHARED_BYTES)
 const spare: Buffer[] = []
 let ownBytes = 0
 
+/** Who is given each read. */
+export interface Taker {
+  /** Returns whether to go on. The chunk is lent until the call returns. */
+  read(chunk: Buffer): boolean
+}
+
 /** One socket's place to read to. */
 export class Intake {
+  /** Nothing is read before there is one. */
+  taker: Taker | null = null
   #buffer = SHARED
   /** What was read was passed on and has not left yet: the buffer behind it is given away. */
   #lent = false
@@ -31,18 +39,9 @@ export class Intake {
     return this.#buffer === SHARED
   }
 
-  /** For `net.Socket`; `take` is given each read, and returns whether to go on. */
-  onread(take: (chunk: Buffer) => boolean): OnReadOpts {
-    return {
-      buffer: () => this.#next(),
-      callback: (bytes) => {
-        const buffer = this.#buffer
-        this.#filled = bytes === buffer.length
-        // One small read may be the end of one piece of many; two are not bulk.
-        this.#few = bytes < SHARED_BYTES ? this.#few + 1 : 0
-        return take(buffer.subarray(0, bytes))
-      },
-    }
+  /** For `net.Socket`. */
+  onread(): OnReadOpts {
+    return { buffer: () => this.#next(), callback: (bytes) => this.#hasRead(bytes) }
   }
 
   /** What was read last has not left yet, and is not to be read over. */
@@ -53,6 +52,14 @@ export class Intake {
   /** The socket is gone. */
   release(): void {
     this.#giveBack()
+  }
+
+  #hasRead(bytes: number): boolean {
+    const buffer = this.#buffer
+    this.#filled = bytes === buffer.length
+    // One small read may be the end of one piece of many; two are not bulk.
+    this.#few = bytes < SHARED_BYTES ? this.#few + 1 : 0
+    return this.taker?.read(buffer.subarray(0, bytes)) ?? false
   }
 
   #next(): Buffer {

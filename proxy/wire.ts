@@ -2,9 +2,9 @@
  * One socket, one owner of its incoming bytes at a time. What nobody has taken yet waits here, bounded, so that a
  * head, a body, a pipelined request and a tunnel can each take just its own bytes from the same stream.
  */
-import { connect as netConnect, type OnReadOpts, type Socket, type TcpNetConnectOpts } from 'node:net'
+import { connect as netConnect, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import { Intake } from './intake.ts'
+import { Intake, type Taker } from './intake.ts'
 import { MAX_TEXT_BYTES, Outbox } from './outbox.ts'
 
 /** Takes incoming bytes. One that takes fewer than it was given has let go of the wire by `release()`. */
@@ -20,7 +20,7 @@ export interface Consumer {
 /** What may wait unread while nobody owns the input; beyond it the socket is paused. */
 const MAX_PENDING_BYTES = 65_536
 
-export class Wire {
+export class Wire implements Taker {
   readonly socket: Socket
   /** The other side has ended its direction. */
   ended = false
@@ -57,17 +57,17 @@ export class Wire {
     return new Wire(socket, null)
   }
 
-  /** A wire on a socket that is made here, so that it reads into the buffers of the process. */
-  static reading(make: (onread: OnReadOpts) => Socket): Wire {
-    const intake = new Intake()
-    // Nothing is read before the event loop turns, when the wire is there.
-    const wire: Wire = new Wire(make(intake.onread((chunk) => wire.#read(chunk))), intake)
+  /** A wire on a socket that was made to read into `intake`, and has read nothing yet. */
+  static reading(socket: Socket, intake: Intake): Wire {
+    const wire = new Wire(socket, intake)
+    intake.taker = wire
     return wire
   }
 
   /** A wire on a socket that is being dialled. */
   static dialling(options: TcpNetConnectOpts): Wire {
-    return Wire.reading((onread) => netConnect({ ...options, allowHalfOpen: true, onread }))
+    const intake = new Intake()
+    return Wire.reading(netConnect({ ...options, allowHalfOpen: true, onread: intake.onread() }), intake)
   }
 
   /** Hand the input to `consumer`: what waits is given to it first, before this returns. */
@@ -190,7 +190,8 @@ export class Wire {
     else reset()
   }
 
-  #read(chunk: Buffer): boolean {
+  /** For the intake. */
+  read(chunk: Buffer): boolean {
     this.#feed(chunk)
     return !this.#paused
   }
