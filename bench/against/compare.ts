@@ -6,7 +6,7 @@ import type { Rate } from './scenarios.ts'
 import { ratios, summarise } from './statistics.ts'
 
 /** Rounds of warming up at most, however slow the machine is. */
-const MOST_WARM_ROUNDS = 8
+const MOST_WARM_ROUNDS = 12
 
 export interface Pace {
   readonly rounds: number
