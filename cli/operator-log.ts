@@ -45,23 +45,36 @@ function createClock(): () => string {
   }
 }
 
-/** Of those that are kept. */
-const MOST_DECISIONS = 1000
+/** Of the logs that are kept, each for one decision. */
+const MOST_KEPT = 1000
+
+interface DecisionLog {
+  readonly action: string
+  readonly rule: string
+  readonly exception: string | null
+  readonly log: Pick<Log, 'info'>
+}
 
 /**
  * One line for each recorded exchange: what was decided, and where to look it up. Who asked stands in the record alone. What the
  * lines of one decision share is written out once.
  */
 export function createDecisionLog(log: Log): (event: TrafficEvent, reference: string) => void {
-  const kept = new Map<string, Pick<Log, 'info'>>()
+  const kept = new Map<string, DecisionLog[]>()
+  let count = 0
   const logOf = ({ action, verdict: { service, rule, exception } }: TrafficEvent) => {
-    const key = `${action}\n${service}\n${rule}\n${exception}`
-    const known = kept.get(key)
-    if (known !== undefined) return known
-    const made = log.child({ action, service, rule, exception })
-    if (kept.size >= MOST_DECISIONS) kept.clear()
-    kept.set(key, made)
-    return made
+    const known = kept
+      .get(service)
+      ?.find((one) => one.action === action && one.rule === rule && one.exception === exception)
+    if (known !== undefined) return known.log
+    if (count >= MOST_KEPT) {
+      kept.clear()
+      count = 0
+    }
+    const made = { action, rule, exception, log: log.child({ action, service, rule, exception }) }
+    kept.set(service, [...(kept.get(service) ?? []), made])
+    count += 1
+    return made.log
   }
   return (event, reference) => {
     const { destination, verdict } = event

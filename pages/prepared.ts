@@ -2,7 +2,6 @@
  * Denial pages whose fixed parts are laid out once: in a storm of denials only host, segment and reference differ, and to lay a page
  * out costs several times the decision. What comes out is what `denialPage` says.
  */
-import type { Texts } from '../rules/model.ts'
 import { type DenialPage, denialPage } from './pages.ts'
 
 /** Stand for what differs. No escaping touches them but that of a link; within Latin-1, as with any other character pages would cost twice. */
@@ -13,32 +12,48 @@ const REFERENCE_IN_LINK = encodeURIComponent(REFERENCE)
 const MARKS = new RegExp(`(${HOST}|${REFERENCE}|${SEGMENT}|${REFERENCE_IN_LINK})`)
 /** What every form of page shows as it is. */
 const PLAIN = /^[\w.:[\]-]*$/
-/** The client's own words are part of the key: longer ones are not kept. */
+/** The client's own words tell pages apart: longer ones are not kept. */
 const MAX_LANGUAGE_LENGTH = 128
 const MOST_KEPT = 512
+/** Of one service; few are ever asked for, and each is looked at. */
+const MOST_OF_ONE = 32
 
 export interface PreparedPages {
   /** The page's bytes in UTF-8, each as a character of latin1: text that a socket takes as it is. */
   page(denial: DenialPage): string
 }
 
-export function preparePages(): PreparedPages {
+/** All that a page depends on, but for what is filled in. */
+type Fixed = Omit<DenialPage, 'host' | 'reference' | 'segment'>
+
+interface Prepared {
+  readonly of: Fixed
+  readonly medium: string
+  readonly hasHost: boolean
   /** Marks, and what stands around them; null where that would not come out right. */
-  const kept = new Map<string, readonly string[] | null>()
-  const numberOf = createNumbers()
+  readonly parts: readonly string[] | null
+}
+
+export function preparePages(): PreparedPages {
+  // By service, and then by comparing: to make a key of all this text costs more than the page is long.
+  const kept = new Map<string | null, Prepared[]>()
+  let count = 0
 
   const partsOf = (denial: DenialPage) => {
-    const key = keyOf(denial, numberOf)
-    const known = kept.get(key)
-    if (known !== undefined) return known
-    const host = denial.host == null ? null : HOST
-    const segment = { ...denial.segment, id: SEGMENT }
-    const texts = denialPage({ ...denial, host, segment, reference: REFERENCE }).split(MARKS)
-    const isRight = filled(texts, denial) === denialPage(denial) // else a rule's text holds a mark
-    const made = isRight ? texts.map((text) => (MARKS.test(text) ? text : utf8Octets(text))) : null
-    if (kept.size >= MOST_KEPT) kept.clear()
-    kept.set(key, made)
-    return made
+    const service = denial.service ?? null
+    let all = kept.get(service)
+    if (all !== undefined) for (const prepared of all) if (isFor(prepared, denial)) return prepared.parts
+    if (count >= MOST_KEPT || (all?.length ?? 0) >= MOST_OF_ONE) {
+      kept.clear()
+      count = 0
+      all = undefined
+    }
+    const parts = partsFor(denial)
+    const prepared = { of: denial, medium: denial.segment.medium, hasHost: denial.host != null, parts }
+    if (all === undefined) kept.set(service, [prepared])
+    else all.push(prepared)
+    count += 1
+    return parts
   }
 
   return {
@@ -49,6 +64,29 @@ export function preparePages(): PreparedPages {
       return parts === null ? utf8Octets(denialPage(denial)) : filled(parts, denial)
     },
   }
+}
+
+/** A rule's texts are the same ones for as long as the rules are in force. */
+function isFor({ of, medium, hasHost }: Prepared, denial: DenialPage): boolean {
+  return (
+    of.html === denial.html &&
+    of.language === denial.language &&
+    of.acceptLanguage === denial.acceptLanguage &&
+    of.unknownClient === denial.unknownClient &&
+    of.reason === denial.reason &&
+    of.alternative === denial.alternative &&
+    of.ownHost === denial.ownHost &&
+    medium === denial.segment.medium &&
+    hasHost === (denial.host != null)
+  )
+}
+
+function partsFor(denial: DenialPage): readonly string[] | null {
+  const host = denial.host == null ? null : HOST
+  const segment = { ...denial.segment, id: SEGMENT }
+  const texts = denialPage({ ...denial, host, segment, reference: REFERENCE }).split(MARKS)
+  const isRight = filled(texts, denial) === denialPage(denial) // else a rule's text holds a mark
+  return isRight ? texts.map((text) => (MARKS.test(text) ? text : utf8Octets(text))) : null
 }
 
 /** The bytes of the text in UTF-8, each as a character of latin1. */
@@ -64,29 +102,4 @@ function filled(parts: readonly string[], { host, reference, segment }: DenialPa
     else text += part === REFERENCE || part === REFERENCE_IN_LINK ? reference : part
   }
   return text
-}
-
-/** All that the page depends on, but for what is filled in. A name may be any text, so it stands last; a field's value is one line. */
-function keyOf(denial: DenialPage, numberOf: (texts: Texts | null) => number): string {
-  const { html, language, acceptLanguage, unknownClient, host, segment, service, ownHost, reason, alternative } = denial
-  const own = `${numberOf(reason)} ${numberOf(alternative)} ${segment.medium} ${ownHost}`
-  return `${html} ${language} ${unknownClient} ${host == null} ${own} ${marked(acceptLanguage)}\n${marked(service)}`
-}
-
-/** So that no text means its absence. */
-function marked(text: string | null | undefined): string {
-  return text == null ? '-' : `=${text}`
-}
-
-/** A number for each set of texts: those of a rule are the same ones for as long as the rules are in force. */
-function createNumbers(): (texts: Texts | null) => number {
-  const numbers = new WeakMap<Texts, number>()
-  let last = 0
-  return (texts) => {
-    if (texts === null) return 0
-    const known = numbers.get(texts)
-    if (known !== undefined) return known
-    numbers.set(texts, ++last)
-    return last
-  }
 }
