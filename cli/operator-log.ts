@@ -1,16 +1,38 @@
 /** The log for operators; records are for auditors, and kept apart. */
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
+import { quote, quoteOrNull } from '../audit/text.ts'
 import type { TrafficEvent } from '../rules/events.ts'
 
-export type Log = ReturnType<typeof createLog>
+/** As in a record. A host name has at most so many characters (RFC 1035 §2.3.4). */
+const NAME = 253
+
+export type Log = Logger
+
+export interface OperatorLog {
+  readonly log: Log
+  /** One line for each recorded exchange: what was decided, and where to look it up. Who asked stands in the record alone. */
+  readonly recorded: (event: TrafficEvent, reference: string) => void
+}
 
 /** The operator's log: one JSON line an event to standard output, written at once. Never a client's address or path. */
-export function createLog() {
+export function openLog(): OperatorLog {
   const output = pino.destination({ dest: 1, sync: true })
-  return pino(
-    { base: null, timestamp: createClock() },
-    inOneWrite((text) => output.write(text)),
-  )
+  const lines = inOneWrite((text) => output.write(text))
+  const timestamp = createClock()
+  const log = pino({ base: null, timestamp }, lines)
+  const begin = `{"level":${pino.levels.values.info}`
+  return {
+    log,
+    // As pino would write it: in a storm of denials, going through an object field by field costs as much as to judge them.
+    recorded({ action, verdict: { segment, service, rule, exception }, destination }, reference) {
+      const host = destination?.domain ?? destination?.ip ?? null
+      lines.write(
+        `${begin}${timestamp()},"action":"${action}","reference":"${reference}","segment":${quote(segment.id, NAME)},` +
+          `"medium":"${segment.medium}","service":${quote(service, NAME)},"rule":${quote(rule, NAME)},` +
+          `"exception":${quoteOrNull(exception, NAME)},"host":${quoteOrNull(host, NAME)},"msg":"recorded"}\n`,
+      )
+    },
+  }
 }
 
 /**
@@ -42,44 +64,5 @@ function createClock(): () => string {
     if (now !== at) text = `,"time":"${new Date(now).toISOString()}"`
     at = now
     return text
-  }
-}
-
-/** Of the logs that are kept, each for one decision. */
-const MOST_KEPT = 1000
-
-interface DecisionLog {
-  readonly action: string
-  readonly rule: string
-  readonly exception: string | null
-  readonly log: Pick<Log, 'info'>
-}
-
-/**
- * One line for each recorded exchange: what was decided, and where to look it up. Who asked stands in the record alone. What the
- * lines of one decision share is written out once.
- */
-export function createDecisionLog(log: Log): (event: TrafficEvent, reference: string) => void {
-  const kept = new Map<string, DecisionLog[]>()
-  let count = 0
-  const logOf = ({ action, verdict: { service, rule, exception } }: TrafficEvent) => {
-    const known = kept
-      .get(service)
-      ?.find((one) => one.action === action && one.rule === rule && one.exception === exception)
-    if (known !== undefined) return known.log
-    if (count >= MOST_KEPT) {
-      kept.clear()
-      count = 0
-    }
-    const made = { action, rule, exception, log: log.child({ action, service, rule, exception }) }
-    kept.set(service, [...(kept.get(service) ?? []), made])
-    count += 1
-    return made.log
-  }
-  return (event, reference) => {
-    const { destination, verdict } = event
-    const { id: segment, medium } = verdict.segment
-    const host = destination?.domain ?? destination?.ip ?? null
-    logOf(event).info({ reference, segment, medium, host }, 'recorded')
   }
 }

@@ -26,7 +26,7 @@ import { Keeper } from './keeper.ts'
 import { labelMetrics } from './label-metrics.ts'
 import { boundMemory } from './memory.ts'
 import { openPlane, workerProblems, workersOf } from './open-plane.ts'
-import { createLog, type Log } from './operator-log.ts'
+import { type Log, type OperatorLog, openLog } from './operator-log.ts'
 import { judgeFor, samplesOf } from './own-pages.ts'
 import type { ServerConfig } from './settings.ts'
 import { firstShadow, shadowKeeperFor } from './shadow.ts'
@@ -43,9 +43,10 @@ export async function serve(flags: ConfigFlags, env: NodeJS.ProcessEnv, io: Io):
   const refused = workerProblems(config)
   for (const line of refused) io.complain(line)
   if (refused.length > 0) return EXIT.wrong
-  const log = createLog()
+  const operator = openLog()
+  const { log } = operator
   try {
-    await run(config, endpointsOf(config, placeOf), log, io)
+    await run(config, endpointsOf(config, placeOf), operator, io)
     return EXIT.fine
   } catch (error) {
     // Where another process has the folder, the message says which, and what to do: there is no fault to look for.
@@ -56,7 +57,8 @@ export async function serve(flags: ConfigFlags, env: NodeJS.ProcessEnv, io: Io):
   }
 }
 
-async function run(config: ServerConfig, endpoints: Parts['endpoints'], log: Log, io: Io): Promise<void> {
+async function run(config: ServerConfig, endpoints: Parts['endpoints'], operator: OperatorLog, io: Io): Promise<void> {
+  const { log } = operator
   const { now } = io
   const stopped = stopSignal()
   const main = ruleFileOf(config)
@@ -69,7 +71,7 @@ async function run(config: ServerConfig, endpoints: Parts['endpoints'], log: Log
   })
   const denials = createDenials({ now })
   const signing = signingOf(config, metrics, log)
-  const audit = await openAuditOf(config, signing, metrics, denials.remember, log, now)
+  const audit = await openAuditOf(config, signing, metrics, denials.remember, operator, now)
   const shipping = await startShipping(config, audit, metrics, log).catch(async (error: unknown) => {
     await audit.close()
     throw error

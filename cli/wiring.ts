@@ -10,7 +10,7 @@ import type { ProxyOptions } from '../proxy/options.ts'
 import { PORT_REFUSAL } from '../rules/events.ts'
 import type { Signing } from './audit-signing.ts'
 import type { Breakglass } from './breakglass-store.ts'
-import { createDecisionLog, type Log } from './operator-log.ts'
+import type { Log, OperatorLog } from './operator-log.ts'
 import type { Plane } from './plane.ts'
 import type { ServerConfig } from './settings.ts'
 
@@ -20,10 +20,9 @@ export function openAuditOf(
   { evidence }: Signing,
   metrics: Metrics,
   remember: Denials['remember'],
-  log: Log,
+  { log, recorded }: OperatorLog,
   now: () => number,
 ): Promise<Audit> {
-  const logDecision = createDecisionLog(log)
   return openAudit({
     dir: audit.dir,
     sync: audit.sync,
@@ -46,7 +45,7 @@ export function openAuditOf(
     },
     log: (level, message, facts) => log[level](facts, message),
     onRecord: (event, reference) => {
-      if ('verdict' in event) logDecision(event, reference)
+      if ('verdict' in event) recorded(event, reference)
       if (event.action !== 'block' && event.action !== 'refuse') return
       const { verdict, source, destination } = event
       const { service, segment, rule, reason, alternative } = verdict

@@ -17,6 +17,12 @@ t.test('the quick-start policy keeps 127.0.0.2 off Zoom, and says why to client,
   t.ok(reference, 'the client is given a reference')
   t.match(denied.out, `Proxy-Status: landline-1; error=http_request_denied; details="ref=${reference}"`)
   const record = landline.records().find(({ event }) => event.id === reference)
+  const { time, ...line } = landline.log().find((logged) => logged.reference === reference) ?? {}
+  t.ok(Math.abs(Date.parse(String(time)) - Date.parse(record?.['@timestamp'] ?? '')) < 60_000)
+  t.strictSame(line, {
+    ...{ level: 30, action: 'block', reference, segment: 'wifi', medium: 'wireless', service: 'zoom' },
+    ...{ rule: 'zoom-fixed-only', exception: null, host: 'zoom.us', msg: 'recorded' },
+  })
   t.match(record, {
     event: { action: 'block' },
     source: { ip: '127.0.0.2' },
