@@ -10,14 +10,12 @@ import type {
   TrafficAction,
   TrafficEvent,
 } from '../rules/events.ts'
-import type { Match, Texts, Verdict } from '../rules/model.ts'
+import type { Match, Verdict } from '../rules/model.ts'
+import { createDecisionTexts, type DecisionText, NAME, named, REASON } from './decision-text.ts'
 import type { Client } from './pseudonym.ts'
 import { quote, quoteOrNull } from './text.ts'
 
-/** Caps in characters. A host name has at most 253 (RFC 1035 §2.3.4). */
-const NAME = 253
-const REASON = 1024
-/** The longest is a reviewer's signed statement. */
+/** Caps in characters. The longest is a reviewer's signed statement. */
 const FACT = 4096
 const METHOD = 32
 const ITEMS = 64
@@ -60,17 +58,17 @@ export interface Encoder {
 const DENIED = '"type":["connection","denied"]'
 const ALLOWED = '"type":["connection","allowed"]'
 const TRAFFIC: Readonly<Record<TrafficAction | 'repeat', string>> = {
-  block: traffic(DENIED, 'block', 'failure'),
-  'would-block': traffic(ALLOWED, 'would-block', 'success'),
-  log: traffic(ALLOWED, 'log', 'success'),
-  except: traffic(ALLOWED, 'except', 'success'),
-  refuse: traffic(DENIED, 'refuse', 'failure'),
-  sever: traffic(DENIED, 'sever', 'failure'),
-  end: traffic('"type":["connection","allowed","end"]', 'end', 'success'),
-  repeat: traffic(DENIED, 'repeat', 'failure'),
+  block: trafficHead(DENIED, 'block', 'failure'),
+  'would-block': trafficHead(ALLOWED, 'would-block', 'success'),
+  log: trafficHead(ALLOWED, 'log', 'success'),
+  except: trafficHead(ALLOWED, 'except', 'success'),
+  refuse: trafficHead(DENIED, 'refuse', 'failure'),
+  sever: trafficHead(DENIED, 'sever', 'failure'),
+  end: trafficHead('"type":["connection","allowed","end"]', 'end', 'success'),
+  repeat: trafficHead(DENIED, 'repeat', 'failure'),
 }
 
-function traffic(type: string, action: string, outcome: string): string {
+function trafficHead(type: string, action: string, outcome: string): string {
   return `,"kind":"event","category":["network"],${type},"action":"${action}","outcome":"${outcome}","reason":`
 }
 
@@ -126,6 +124,9 @@ export function createEncoder(
   const seen = `"observer":{"type":"proxy","name":${quote(observer.name, NAME)},"version":${quote(observer.version, 64)}}`
   const cloaked = ({ source: { ip, port }, client: { path } }: TrafficEvent, at: number) =>
     cloak === null ? null : cloak({ ip, port, path }, at)
+  const textOf = createDecisionTexts()
+  const traffic = (event: TrafficEvent, repeat: RepeatEvent | null, cloaked: Cloaked | null) =>
+    trafficTail(event, textOf(event), seen, repeat, cloaked)
   let time = ''
   let timeOf = Number.NaN
   return {
@@ -134,8 +135,8 @@ export function createEncoder(
       if (at !== timeOf) time = new Date(at).toISOString()
       timeOf = at
       const head = `{"@timestamp":"${time}","ecs":{"version":"9.2"},"event":{"id":"${id}","sequence":`
-      if (event.action === 'repeat') return { head, tail: trafficTail(event.of, seen, event, cloaked(event.of, at)) }
-      if ('verdict' in event) return { head, tail: trafficTail(event, seen, null, cloaked(event, at)) }
+      if (event.action === 'repeat') return { head, tail: traffic(event.of, event, cloaked(event.of, at)) }
+      if ('verdict' in event) return { head, tail: traffic(event, null, cloaked(event, at)) }
       return { head, tail: systemTail(event, seen) }
     },
   }
@@ -143,25 +144,24 @@ export function createEncoder(
 
 function trafficTail(
   event: TrafficEvent,
+  text: DecisionText,
   observer: string,
   repeat: RepeatEvent | null,
   cloaked: Cloaked | null,
 ): string {
-  const { source, destination, verdict, policy, carried } = event
-  const reason = event.because ?? plainText(verdict.reason)
+  const { source, destination, verdict, carried, because } = event
+  const reason = because === null ? text.reason : quote(because, REASON)
   const duration = carried === null ? '' : `,"duration":${Math.round(carried.milliseconds * 1e6)}`
   // The repeated requests came from many ports; the address is what they share. A port can tell apart who shares an address.
   const port = repeat === null && cloaked === null ? source.port : null
   return (
-    `${TRAFFIC[repeat === null ? event.action : 'repeat']}${quoteOrNull(reason, REASON)}${duration}},` +
+    `${TRAFFIC[repeat === null ? event.action : 'repeat']}${reason}${duration}},` +
     `"source":{${cloaked === null ? `"ip":${quote(source.ip, 64)}` : `"ip":null,"address":"${cloaked.pseudonym}"`},` +
     `"port":${port}${bytes(carried?.sentBytes)}},` +
     `"destination":{"domain":${quoteOrNull(destination?.domain ?? null, NAME)},` +
     `"ip":${quoteOrNull(destination?.ip ?? null, 64)},"port":${destination?.port ?? null}${bytes(carried?.receivedBytes)}},` +
     `"http":{"request":{"method":${quoteOrNull(event.method, METHOD)}}},` +
-    `"network":{"application":${named(verdict.service)},"transport":"tcp","direction":"outbound"},` +
-    `"rule":{"id":${named(verdict.rule)},"ruleset":${quote(policy.name, NAME)},"version":${quote(policy.revision, NAME)}},` +
-    `${observer},"landline":{${segment(verdict, cloaked !== null)},` +
+    `${text.members},${observer},"landline":{${segment(verdict, cloaked !== null)},` +
     `"client":{"learnt":"${event.client.learnt}","path":${list((cloaked ?? event.client).path, 64)}` +
     `${cloaked === null ? '' : `,"sealed":"${cloaked.sealed}"`}},"mode":"${verdict.mode}",` +
     `"exception":${quoteOrNull(verdict.exception, NAME)},"evidence":${evidence(verdict.evidence)},` +
@@ -245,17 +245,6 @@ function list(values: readonly string[], limit: number): string {
     .join(',')}]`
 }
 
-/** 'none' in a verdict is the absence of a service or of a rule. */
-function named(id: string): string {
-  return id === 'none' ? 'null' : quote(id, NAME)
-}
-
 function bytes(count: number | undefined): string {
   return count === undefined ? '' : `,"bytes":${count}`
-}
-
-/** The text for auditors: English, else the one given without a language, else whichever there is. */
-function plainText(texts: Texts | null): string | null {
-  if (texts === null) return null
-  return texts.en ?? texts[''] ?? Object.values(texts)[0] ?? null
 }

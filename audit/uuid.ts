@@ -9,8 +9,6 @@ const COUNTER_LIMIT = 0x1000
 const POOLED_IDS = 512
 const BYTES_PER_ID = 10
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-
 export interface ReferenceSource {
   /** The next id; `at` is the clock's reading in milliseconds since 1970. */
   next(at: number): string
@@ -26,6 +24,7 @@ export function referenceTime(id: string): number {
 /** `after`: the last id given by an earlier process; the first one here is greater. */
 export function createReferences(after: string | null = null): ReferenceSource {
   const pool = Buffer.alloc(POOLED_IDS * BYTES_PER_ID)
+  let poolText = ''
   let used = pool.length
   let time = after === null ? 0 : referenceTime(after)
   let counter = after === null ? 0 : Number.parseInt(after.slice(15, 18), 16)
@@ -41,18 +40,16 @@ export function createReferences(after: string | null = null): ReferenceSource {
   function next(at: number): string {
     if (used === pool.length) {
       randomFillSync(pool)
+      poolText = pool.toString('hex')
       used = 0
     }
     if (at > time) advance(at)
     else if (++counter === COUNTER_LIMIT) advance(time + 1)
-    // `?? ''` is never taken: a byte is always below 256.
-    const hex = (offset: number) => HEX[pool[used + offset] ?? 0] ?? ''
-    const variant = HEX[((pool[used + 2] ?? 0) & 0x3f) | 0x80] ?? ''
-    const id =
-      `${timeText}-7${counter.toString(16).padStart(3, '0')}-${variant}${hex(3)}-` +
-      `${hex(4)}${hex(5)}${hex(6)}${hex(7)}${hex(8)}${hex(9)}`
+    const from = used * 2
+    const variant = (((pool[used + 2] ?? 0) & 0x3f) | 0x80).toString(16)
     used += BYTES_PER_ID
-    return id
+    const low = poolText.slice(from + 8, from + 20)
+    return `${timeText}-7${counter.toString(16).padStart(3, '0')}-${variant}${poolText.slice(from + 6, from + 8)}-${low}`
   }
   return {
     next,

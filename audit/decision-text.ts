@@ -1,0 +1,81 @@
+/**
+ * What the records of one decision share, word for word: its reason, its service and its rule. In a storm of denials these are the
+ * longest part of a record, and the same thousands of times; so they are written out once.
+ */
+import type { TrafficEvent } from '../rules/events.ts'
+import type { Texts } from '../rules/model.ts'
+import { quote, quoteOrNull } from './text.ts'
+
+/** Caps in characters. A host name has at most 253 (RFC 1035 §2.3.4). */
+export const NAME = 253
+export const REASON = 1024
+
+const MOST_KEPT = 1000
+/** Of one service; few are ever decided at a time, and each is looked at. */
+const MOST_OF_ONE = 16
+
+export interface DecisionText {
+  /** `event.reason`, as JSON. */
+  readonly reason: string
+  /** `network` and `rule`, as members of an object. */
+  readonly members: string
+}
+
+type Decided = Pick<TrafficEvent, 'verdict' | 'policy'>
+
+interface Kept extends DecisionText {
+  readonly texts: Texts | null
+  readonly rule: string
+  readonly ruleset: string
+  readonly version: string
+}
+
+/** Texts of decisions; those of late are kept, within bounds. */
+export function createDecisionTexts(): (decided: Decided) => DecisionText {
+  const kept = new Map<string, Kept[]>()
+  let count = 0
+  return (decided) => {
+    const { service } = decided.verdict
+    let all = kept.get(service)
+    if (all !== undefined) for (const one of all) if (isOf(one, decided)) return one
+    if (count >= MOST_KEPT || (all?.length ?? 0) >= MOST_OF_ONE) {
+      kept.clear()
+      count = 0
+      all = undefined
+    }
+    const made = textOf(decided)
+    if (all === undefined) kept.set(service, [made])
+    else all.push(made)
+    count += 1
+    return made
+  }
+}
+
+/** A rule's texts are the same ones for as long as the rules are in force. */
+function isOf({ texts, rule, ruleset, version }: Kept, { verdict, policy }: Decided): boolean {
+  return rule === verdict.rule && texts === verdict.reason && version === policy.revision && ruleset === policy.name
+}
+
+function textOf({ verdict: { reason, service, rule }, policy: { name, revision } }: Decided): Kept {
+  return {
+    texts: reason,
+    rule,
+    ruleset: name,
+    version: revision,
+    reason: quoteOrNull(plainText(reason), REASON),
+    members:
+      `"network":{"application":${named(service)},"transport":"tcp","direction":"outbound"},` +
+      `"rule":{"id":${named(rule)},"ruleset":${quote(name, NAME)},"version":${quote(revision, NAME)}}`,
+  }
+}
+
+/** 'none' in a verdict is the absence of a service or of a rule. */
+export function named(id: string): string {
+  return id === 'none' ? 'null' : quote(id, NAME)
+}
+
+/** The text for auditors: English, else the one given without a language, else whichever there is. */
+function plainText(texts: Texts | null): string | null {
+  if (texts === null) return null
+  return texts.en ?? texts[''] ?? Object.values(texts)[0] ?? null
+}
