@@ -1,7 +1,7 @@
 /**
  * How much memory V8 may take for speed. Left to itself it lets what has died pile up to several times what lives, and gives
  * new objects 128 MiB: on a machine with much memory a proxy of 60 MiB then swings between 300 and 480 under a storm of
- * connections. With these bounds it stays below 300, for about one hundredth more processor time.
+ * connections. With these bounds it stays below 300; the collector works a little more often for that.
  */
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 
