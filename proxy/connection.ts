@@ -103,13 +103,10 @@ export class Connection implements Member {
   }
 
   /** The proxy's own pages, and what it is asked as the last one. */
-  async #answerItself(head: RequestHead, exchange: Exchange): Promise<false> {
+  async #answerItself(head: RequestHead, exchange: Exchange): Promise<boolean> {
     const { wire } = this
     const { options, ownPages } = this.#context
-    if (!(await mayRead(head, exchange, options.ownHost))) {
-      this.#deny(head, exchange)
-      return false
-    }
+    if (!(await mayRead(head, exchange, options.ownHost))) return this.#deny(head, exchange)
     if (head.method === 'OPTIONS' || head.maxForwards === 0) {
       wire.write(finalRecipientAnswer(head, options))
       this.#end()

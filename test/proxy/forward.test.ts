@@ -557,6 +557,13 @@ t.test('OPTIONS, and what may go no further, is answered where it was for the pr
   for (const [sent, wanted] of cases) t.match(await proxy.client().send(sent).all(), wanted, sent)
   const stranger = proxy.client('127.0.0.3').send(request('OPTIONS', own))
   t.match(await stranger.until((text) => text.includes('Landline-Reference')), /^HTTP\/1\.1 403 /)
+  stranger.take()
+  stranger.send(request('GET', 'http://plain.test/'))
+  t.match(
+    await stranger.until((text) => text.includes('Landline-Reference')),
+    /^HTTP\/1\.1 403 /,
+    'and the connection, which was kept, is served on',
+  )
 })
 
 t.test('a loop is refused', async (t) => {
