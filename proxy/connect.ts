@@ -100,7 +100,7 @@ export async function relay(
       throw error
     }
   } finally {
-    tunnels.open.remove(tunnel)
+    tunnels.open.delete(tunnel)
     options.observer.tunnelClosed((performance.now() - tunnel.startedAt) / 1000)
     tunnel.sample(options.observer)
     if (tunnel.timedOut) options.observer.limitReached('idle_ms')

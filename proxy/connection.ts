@@ -11,7 +11,6 @@ import { CR, is, TCHAR } from './http/chars.ts'
 import { judgeRequestLine, parseRequestHead, type RequestHead } from './http/request.ts'
 import { hasLoop } from './http/via.ts'
 import { linger } from './linger.ts'
-import type { Member } from './roster.ts'
 import type { Source, SourceReader } from './source.ts'
 import { beginsWithProxyHeader } from './source.ts'
 import type { Wire } from './wire.ts'
@@ -19,9 +18,8 @@ import type { Wire } from './wire.ts'
 /** `waiting` for a request, or for nothing but the client's end: may be cut at any time. `ending`: its last answer is leaving. */
 type State = 'waiting' | 'serving' | 'ending'
 
-export class Connection implements Member {
+export class Connection {
   readonly wire: Wire
-  place = -1
   /** The one that is under way. */
   exchange: Exchange | null = null
   #sources: SourceReader

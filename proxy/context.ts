@@ -8,7 +8,6 @@ import type { OwnPages } from './own.ts'
 import type { Pool } from './pool.ts'
 import type { Rejudge } from './rejudge.ts'
 import type { Resolver } from './resolve.ts'
-import { Roster } from './roster.ts'
 import type { Suspects } from './suspect.ts'
 import type { Tunnel } from './tunnel.ts'
 
@@ -30,10 +29,10 @@ export interface Context {
 
 /** The open tunnels. */
 export class Tunnels {
-  readonly open = new Roster<Tunnel>()
+  readonly open = new Set<Tunnel>()
 
   /** Count what the open tunnels have carried since they were last counted. */
   sample(observer: Pick<Observer, 'tunnelBytes'>): void {
-    for (const tunnel of this.open.all()) tunnel.sample(observer)
+    for (const tunnel of this.open) tunnel.sample(observer)
   }
 }

@@ -16,7 +16,6 @@ import { OwnPages } from './own.ts'
 import { Pool } from './pool.ts'
 import { Rejudge } from './rejudge.ts'
 import { createResolver } from './resolve.ts'
-import { Roster } from './roster.ts'
 import { createSourceReader, type Source, type SourceReader } from './source.ts'
 import { Suspects } from './suspect.ts'
 import { Wire } from './wire.ts'
@@ -48,7 +47,7 @@ class ProxyServer implements Proxy {
   #context: Context
   #servers: Server[] = []
   #addresses: readonly AddressInfo[] = []
-  #connections = new Roster<Connection>()
+  #connections = new Set<Connection>()
   #drain: Promise<void> | null = null
   #drained: () => void = () => {}
   #sampler: NodeJS.Timeout | undefined
@@ -80,7 +79,7 @@ class ProxyServer implements Proxy {
   }
 
   *#ongoing() {
-    for (const { exchange } of this.#connections.all()) if (exchange !== null) yield exchange
+    for (const { exchange } of this.#connections) if (exchange !== null) yield exchange
   }
 
   async listen(): Promise<readonly AddressInfo[]> {
@@ -108,9 +107,9 @@ class ProxyServer implements Proxy {
     const gone = new Promise<void>((resolve) => {
       this.#drained = resolve
     })
-    for (const connection of this.#connections.all()) connection.drain()
+    for (const connection of this.#connections) connection.drain()
     const timer = setTimeout(() => {
-      for (const connection of this.#connections.all()) {
+      for (const connection of this.#connections) {
         this.#options.observer.limitReached('drain_ms')
         connection.cut()
       }
@@ -206,7 +205,7 @@ class ProxyServer implements Proxy {
     const closed = new Promise((resolve) => connection.wire.socket.once('close', resolve))
     await connection.serve()
     await closed
-    this.#connections.remove(connection)
+    this.#connections.delete(connection)
     this.#context.occupancy.leave()
     if (this.#connections.size === 0) this.#drained()
   }

@@ -1,10 +1,8 @@
 /** Two wires, relayed byte for byte with backpressure; each direction ends by itself (half-close), a failure ends both. */
 import type { Observer } from '../rules/events.ts'
-import type { Member } from './roster.ts'
 import type { Consumer, Wire } from './wire.ts'
 
-export class Tunnel implements Member {
-  place = -1
+export class Tunnel {
   /** Resolves when both directions have ended, or one of the sockets is gone. */
   readonly done: Promise<void>
   readonly startedAt = performance.now()

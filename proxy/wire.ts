@@ -238,10 +238,6 @@ export class Wire implements Taker {
     const consumer = this.#consumer
     this.#consumer = null
     consumer?.gone(this.failure)
-    const gone = this.onGone
-    this.onGone = null
-    this.onDrain = null
-    this.#whenIdle = null
-    gone?.(this.failure)
+    this.onGone?.(this.failure)
   }
 }
