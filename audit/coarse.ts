@@ -7,7 +7,7 @@ import { compareAddresses, parseAddress, prefixAt } from '../rules/address.ts'
 import type { SystemAction, SystemEvent } from '../rules/events.ts'
 
 /** The longest prefixes that stand in a record beside pseudonyms. */
-const WIDEST_SHOWN = { 4: 24, 6: 64 }
+export const WIDEST_SHOWN = { 4: 24, 6: 64 }
 const WIDTH = { 4: 32, 6: 128 }
 const MAPPED_BITS = 96
 

@@ -4,10 +4,9 @@
  */
 import type { TrafficEvent } from '../rules/events.ts'
 import type { Texts } from '../rules/model.ts'
-import { quote, quoteOrNull } from './text.ts'
+import { NAME, quote, quoteOrNull } from './text.ts'
 
-/** Caps in characters. A host name has at most 253 (RFC 1035 §2.3.4). */
-export const NAME = 253
+/** In characters. */
 export const REASON = 1024
 
 const MOST_KEPT = 1000

@@ -11,16 +11,15 @@ import type {
   TrafficEvent,
 } from '../rules/events.ts'
 import type { Match, Verdict } from '../rules/model.ts'
-import { createDecisionTexts, type DecisionText, NAME, named, REASON } from './decision-text.ts'
+import { WIDEST_SHOWN } from './coarse.ts'
+import { createDecisionTexts, type DecisionText, named, REASON } from './decision-text.ts'
 import type { Client } from './pseudonym.ts'
-import { quote, quoteOrNull } from './text.ts'
+import { NAME, quote, quoteOrNull } from './text.ts'
 
 /** Caps in characters. The longest is a reviewer's signed statement. */
 const FACT = 4096
 const METHOD = 32
 const ITEMS = 64
-/** The longest prefixes that stand beside a pseudonym. */
-const WIDEST_SHOWN = { v4: 24, v6: 64 }
 
 /** Told at the end of a `repeat_seconds` window: how often the denial of `reference` came again. */
 export interface RepeatEvent {
@@ -204,7 +203,7 @@ function segment({ segment: { id, medium, shared }, prefix: decided }: Verdict, 
 /** So few addresses that the prefix would tell who it was. */
 function isNarrow(prefix: string): boolean {
   const length = Number(prefix.slice(prefix.lastIndexOf('/') + 1))
-  return length > (prefix.includes(':') ? WIDEST_SHOWN.v6 : WIDEST_SHOWN.v4)
+  return length > (prefix.includes(':') ? WIDEST_SHOWN[6] : WIDEST_SHOWN[4])
 }
 
 function evidence(matches: readonly Match[]): string {

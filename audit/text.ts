@@ -1,5 +1,8 @@
 /** Text that came from outside, made fit for one line of JSON: capped, and nothing in it that a terminal would obey. */
 
+/** A host name has at most so many characters (RFC 1035 §2.3.4), and no name is given more. */
+export const NAME = 253
+
 /** Printable ASCII that JSON takes as it is. */
 const PLAIN = /^[ !#-[\]-~]*$/
 

@@ -1,10 +1,7 @@
 /** The log for operators; records are for auditors, and kept apart. */
 import { type Logger, pino } from 'pino'
-import { quote, quoteOrNull } from '../audit/text.ts'
+import { NAME, quote, quoteOrNull } from '../audit/text.ts'
 import type { TrafficEvent } from '../rules/events.ts'
-
-/** As in a record. A host name has at most so many characters (RFC 1035 §2.3.4). */
-const NAME = 253
 
 export type Log = Logger
 

@@ -40,7 +40,7 @@ export function preparePages(): PreparedPages {
   let count = 0
 
   const partsOf = (denial: DenialPage) => {
-    const service = denial.service ?? null
+    const { service } = denial
     let all = kept.get(service)
     if (all !== undefined) for (const prepared of all) if (isFor(prepared, denial)) return prepared.parts
     if (count >= MOST_KEPT || (all?.length ?? 0) >= MOST_OF_ONE) {

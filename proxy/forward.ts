@@ -101,7 +101,7 @@ async function attempt(
 ): Promise<'keep' | 'close' | 'stale'> {
   const { client, head, context } = forwarding
   const { name, limits } = context.options
-  const clientGone = () => wire.destroy(ownFailure(client) ?? new ProxyError('ERR_CLIENT_GONE'))
+  const clientGone = () => giveUp(wire, client)
   client.onGone = clientGone
   if (client.closed) clientGone()
   wire.write(requestHeadForOrigin(head, { via: name, toParent: asked === 'parent', keepAlive: key !== null }))
@@ -142,12 +142,17 @@ function uploadOf({ client, head: { framing } }: Forwarding, wire: Wire): Upload
     incomplete: 'ERR_REQUEST_INCOMPLETE',
     malformed: 'ERR_REQUEST',
     ended: (error) => {
-      if (client.closed) wire.destroy(ownFailure(client) ?? new ProxyError('ERR_CLIENT_GONE'))
+      if (client.closed) giveUp(wire, client)
       else if (error !== null) wire.destroy(error)
     },
   })
   upload.start(client.waiting)
   return upload
+}
+
+/** Nobody waits for the answer. */
+function giveUp(wire: Wire, client: Wire): void {
+  wire.destroy(ownFailure(client) ?? new ProxyError('ERR_CLIENT_GONE'))
 }
 
 /** Why we closed it, if we did. */
