@@ -9,18 +9,38 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 const GROWTH = 50
 /** For new objects; with less, too many of them outlive it while their request is under way. */
 const YOUNG_BYTES = 32 * 1024 * 1024
-const LOOK_MS = 1000
 
-/** Holds for all threads of the process, from now on. These flags can be set at any time; those for a fixed size only at the start of Node.js. */
-export function boundMemory(): void {
-  setFlagsFromString(`--heap-growing-percent=${GROWTH}`)
-  const timer = setInterval(() => {
-    if (youngBytes() < YOUNG_BYTES) return
-    setFlagsFromString('--semi-space-growth-factor=1')
-    clearInterval(timer)
-  }, LOOK_MS).unref()
+/** The same bound for a thread of its own, as Node.js takes it: three times one of the two halves. */
+export const WORKER_LIMITS = { maxYoungGenerationSizeMb: ((YOUNG_BYTES / 2) * 3) / 2 ** 20 } as const
+
+/** What `boundMemory` works on. */
+export interface Means {
+  /** That new objects have room in. */
+  readonly youngBytes: () => number
+  readonly setFlag: (flag: string) => void
+  readonly everySecond: (act: () => void) => void
 }
 
-function youngBytes(): number {
-  return getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')?.space_size ?? 0
+/**
+ * Holds from now on; the flags are those that can be set at any time. `workers`: that many threads carry the traffic, and are bounded by
+ * `WORKER_LIMITS`; else this one does.
+ */
+export function boundMemory(workers: number, { youngBytes, setFlag, everySecond }: Means = MEANS): void {
+  setFlag(`--heap-growing-percent=${GROWTH}`)
+  if (workers > 1) return
+  let mayGrow = true
+  everySecond(() => {
+    // V8 takes the room back where little happens. What was kept from growing must grow again then: in the little that is left of it,
+    // one processor second in five goes into collections.
+    const isSmall = youngBytes() < YOUNG_BYTES
+    if (isSmall !== mayGrow) setFlag(`--semi-space-growth-factor=${isSmall ? 2 : 1}`)
+    mayGrow = isSmall
+  })
+}
+
+const MEANS: Means = {
+  youngBytes: () =>
+    getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')?.space_size ?? YOUNG_BYTES,
+  setFlag: setFlagsFromString,
+  everySecond: (act) => void setInterval(act, 1000).unref(),
 }

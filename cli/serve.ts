@@ -194,7 +194,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     const start = { action: 'start', outcome: 'success', reason: 'Landline has started', policy, facts } as const
     started = await untilDone('recording the start', () => audit.record(start), log)
     state = 'serving'
-    boundMemory()
+    boundMemory(workersOf(config))
     chooseCompilers()
     log.info({ listeners: at, admin: adminPort, rules: name, revision, mode }, `landline listens on ${at.join(', ')}`)
 

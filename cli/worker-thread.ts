@@ -1,6 +1,7 @@
 /** One thread that serves clients, as the main thread sees it: asked and answering, until it ends. */
 import { Worker } from 'node:worker_threads'
 import type { Recorder } from '../rules/events.ts'
+import { WORKER_LIMITS } from './memory.ts'
 import type {
   Asked,
   FromWorker,
@@ -57,7 +58,8 @@ export class WorkerThread {
 
   constructor(start: WorkerStart, duties: WorkerDuties) {
     this.#duties = duties
-    this.#worker = new Worker(ENTRY, { workerData: start, name: `landline-${start.shared.thread + 1}` })
+    const name = `landline-${start.shared.thread + 1}`
+    this.#worker = new Worker(ENTRY, { workerData: start, name, resourceLimits: WORKER_LIMITS })
     this.#worker.on('message', (message: FromWorker) => this.#hear(message))
     this.ended = new Promise((resolve) => {
       this.#worker.on('error', (error) => {
