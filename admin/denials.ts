@@ -25,11 +25,12 @@ export interface Denial {
 }
 
 export interface Denials {
-  /** Remembers it; the same reference again (a repeat that shares its record) only brings it up to date. */
+  /** Each record is remembered once: a repeat shares that of the first. */
   remember(denial: Denial): void
   /** Those of the client, the latest first. */
   recent(client: string): readonly Denial[]
-  byReference(reference: string): Denial | null
+  /** Of the client; null where it has none of that reference. */
+  find(client: string, reference: string): Denial | null
 }
 
 export interface DenialsOptions {
@@ -44,55 +45,46 @@ export interface DenialsOptions {
 export function createDenials(options: DenialsOptions): Denials {
   const { now, keepMs = 15 * 60_000, mostPerClient = 1000, most = 20_000 } = options
   const all = new Arrivals<Kept>()
-  const references = new Map<string, Kept>()
+  // There is no table of references: a storm brings thousands of denials, and few are ever asked for.
   const clients = new Map<string, Arrivals<Kept>>()
   /** At most `most` are ever made. */
   const spare: Kept[] = []
 
-  const forget = (kept: Kept) => {
-    const { reference, client } = kept.denial
+  const drop = (kept: Kept) => {
     all.remove(kept.place)
-    references.delete(reference)
     kept.own.remove(kept.ownPlace)
-    if (kept.own.size === 0) clients.delete(client)
     spare.push(kept)
+  }
+  const forget = (kept: Kept) => {
+    drop(kept)
+    if (kept.own.size === 0) clients.delete(kept.denial.client)
   }
   const isFresh = ({ at }: Denial) => at > now() - keepMs
   const forgetStale = () => {
     while (all.oldest !== null && !isFresh(all.oldest.value.denial)) forget(all.oldest.value)
   }
-  const keep = (denial: Denial) => {
-    let own = clients.get(denial.client)
-    if (own === undefined) {
-      own = new Arrivals<Kept>()
-      clients.set(denial.client, own)
-    }
-    const kept = spare.pop() ?? new Kept()
-    kept.hold(denial, own)
-    all.addAt(kept.place)
-    own.addAt(kept.ownPlace)
-    references.set(denial.reference, kept)
+  const recent = (client: string) => {
+    forgetStale()
+    const own = clients.get(client)?.latestFirst() ?? []
+    return own.filter(({ denial }) => isFresh(denial)).map(({ denial }) => ({ ...denial }))
   }
 
   return {
     remember(denial) {
-      const before = references.get(denial.reference)
-      if (before) forget(before)
       forgetStale()
       if (all.size >= most && all.oldest !== null) forget(all.oldest.value)
-      const own = clients.get(denial.client)
-      if (own && own.size >= mostPerClient && own.oldest !== null) forget(own.oldest.value)
-      keep(denial)
+      let own = clients.get(denial.client)
+      if (own === undefined) {
+        own = new Arrivals<Kept>()
+        clients.set(denial.client, own)
+      } else if (own.size >= mostPerClient && own.oldest !== null) drop(own.oldest.value)
+      const kept = spare.pop() ?? new Kept()
+      kept.hold(denial, own)
+      all.addAt(kept.place)
+      own.addAt(kept.ownPlace)
     },
-    recent(client) {
-      forgetStale()
-      const own = clients.get(client)?.latestFirst() ?? []
-      return own.filter(({ denial }) => isFresh(denial)).map(({ denial }) => ({ ...denial }))
-    },
-    byReference(reference) {
-      const kept = references.get(reference)
-      return kept && isFresh(kept.denial) ? { ...kept.denial } : null
-    },
+    recent,
+    find: (client, reference) => recent(client).find((denial) => denial.reference === reference) ?? null,
   }
 }
 

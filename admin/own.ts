@@ -172,14 +172,10 @@ function whoami({ client, seat, form, language, to }: Visit, options: OwnPagesOp
 
 /** Nobody sees another address's denials; where several people share one, a reference shows that denial and no other. */
 function blocked({ client, seat, form, language, acceptLanguage, reference }: Visit, options: OwnPagesOptions): Answer {
-  const found = reference === null ? null : options.denials.byReference(reference)
+  const found = reference === null ? null : options.denials.find(client.ip, reference)
   const view = reference !== null ? 'one' : seat.segment.shared || !client.known ? 'lookup' : 'list'
   const denials =
-    view === 'list'
-      ? options.denials.recent(client.ip).slice(0, MOST_SHOWN)
-      : found?.client === client.ip
-        ? [found]
-        : []
+    view === 'list' ? options.denials.recent(client.ip).slice(0, MOST_SHOWN) : found === null ? [] : [found]
   const status = view === 'one' && denials.length === 0 ? 404 : 200
   const entries = denials.map((denial) => entryOf(denial, options))
   if (form === 'json') return { status, type: JSON_TYPE, body: `${JSON.stringify({ view, denials: entries })}\n` }

@@ -16,7 +16,7 @@ const MOST_OF_ONE = 16
 export interface DecisionText {
   /** `event.reason`, as JSON. */
   readonly reason: string
-  /** `network` and `rule`, as members of an object. */
+  /** `network`, `rule` and `observer`, as members of an object. */
   readonly members: string
 }
 
@@ -29,8 +29,8 @@ interface Kept extends DecisionText {
   readonly version: string
 }
 
-/** Texts of decisions; those of late are kept, within bounds. */
-export function createDecisionTexts(): (decided: Decided) => DecisionText {
+/** Texts of decisions; those of late are kept, within bounds. `observer`: as a member of an object. */
+export function createDecisionTexts(observer: string): (decided: Decided) => DecisionText {
   const kept = new Map<string, Kept[]>()
   let count = 0
   return (decided) => {
@@ -42,7 +42,7 @@ export function createDecisionTexts(): (decided: Decided) => DecisionText {
       count = 0
       all = undefined
     }
-    const made = textOf(decided)
+    const made = textOf(decided, observer)
     if (all === undefined) kept.set(service, [made])
     else all.push(made)
     count += 1
@@ -55,7 +55,7 @@ function isOf({ texts, rule, ruleset, version }: Kept, { verdict, policy }: Deci
   return rule === verdict.rule && texts === verdict.reason && version === policy.revision && ruleset === policy.name
 }
 
-function textOf({ verdict: { reason, service, rule }, policy: { name, revision } }: Decided): Kept {
+function textOf({ verdict: { reason, service, rule }, policy: { name, revision } }: Decided, observer: string): Kept {
   return {
     texts: reason,
     rule,
@@ -64,7 +64,7 @@ function textOf({ verdict: { reason, service, rule }, policy: { name, revision }
     reason: quoteOrNull(plainText(reason), REASON),
     members:
       `"network":{"application":${named(service)},"transport":"tcp","direction":"outbound"},` +
-      `"rule":{"id":${named(rule)},"ruleset":${quote(name, NAME)},"version":${quote(revision, NAME)}}`,
+      `"rule":{"id":${named(rule)},"ruleset":${quote(name, NAME)},"version":${quote(revision, NAME)}},${observer}`,
   }
 }
 

@@ -14,7 +14,7 @@ import type { Match, Verdict } from '../rules/model.ts'
 import { WIDEST_SHOWN } from './coarse.ts'
 import { createDecisionTexts, type DecisionText, named, REASON } from './decision-text.ts'
 import type { Client } from './pseudonym.ts'
-import { NAME, quote, quoteOrNull } from './text.ts'
+import { NAME, quote, quoted, quoteOrNull } from './text.ts'
 
 /** Caps in characters. The longest is a reviewer's signed statement. */
 const FACT = 4096
@@ -123,9 +123,9 @@ export function createEncoder(
   const seen = `"observer":{"type":"proxy","name":${quote(observer.name, NAME)},"version":${quote(observer.version, 64)}}`
   const cloaked = ({ source: { ip, port }, client: { path } }: TrafficEvent, at: number) =>
     cloak === null ? null : cloak({ ip, port, path }, at)
-  const textOf = createDecisionTexts()
+  const textOf = createDecisionTexts(seen)
   const traffic = (event: TrafficEvent, repeat: RepeatEvent | null, cloaked: Cloaked | null) =>
-    trafficTail(event, textOf(event), seen, repeat, cloaked)
+    trafficTail(event, textOf(event), repeat, cloaked)
   let time = ''
   let timeOf = Number.NaN
   return {
@@ -141,31 +141,41 @@ export function createEncoder(
   }
 }
 
+/** Few pieces, as each costs the same however short it is: what stands around a value is one with what stands around the next. */
 function trafficTail(
   event: TrafficEvent,
   text: DecisionText,
-  observer: string,
   repeat: RepeatEvent | null,
   cloaked: Cloaked | null,
 ): string {
-  const { source, destination, verdict, carried, because } = event
+  const { source, destination, verdict, carried, because, client } = event
+  const head = TRAFFIC[repeat === null ? event.action : 'repeat']
   const reason = because === null ? text.reason : quote(because, REASON)
   const duration = carried === null ? '' : `,"duration":${Math.round(carried.milliseconds * 1e6)}`
   // The repeated requests came from many ports; the address is what they share. A port can tell apart who shares an address.
   const port = repeat === null && cloaked === null ? source.port : null
   return (
-    `${TRAFFIC[repeat === null ? event.action : 'repeat']}${reason}${duration}},` +
-    `"source":{${cloaked === null ? `"ip":${quote(source.ip, 64)}` : `"ip":null,"address":"${cloaked.pseudonym}"`},` +
-    `"port":${port}${bytes(carried?.sentBytes)}},` +
-    `"destination":{"domain":${quoteOrNull(destination?.domain ?? null, NAME)},` +
-    `"ip":${quoteOrNull(destination?.ip ?? null, 64)},"port":${destination?.port ?? null}${bytes(carried?.receivedBytes)}},` +
-    `"http":{"request":{"method":${quoteOrNull(event.method, METHOD)}}},` +
-    `${text.members},${observer},"landline":{${segment(verdict, cloaked !== null)},` +
-    `"client":{"learnt":"${event.client.learnt}","path":${list((cloaked ?? event.client).path, 64)}` +
-    `${cloaked === null ? '' : `,"sealed":"${cloaked.sealed}"`}},"mode":"${verdict.mode}",` +
-    `"exception":${quoteOrNull(verdict.exception, NAME)},"evidence":${evidence(verdict.evidence)},` +
-    `"exchange":${quote(event.exchange, 64)},${event.ech ? '"ech":true,' : ''}${rejudgedText(event.rejudged ?? null)}${shadowText(event.shadow ?? null)}${repeat === null ? '' : repeated(repeat)}"prev":"`
+    `${head}${reason}${duration}},"source":{${address(source.ip, cloaked)}","port":${port}${bytes(carried?.sentBytes)}},` +
+    `${destinationText(destination, carried?.receivedBytes)},"http":{"request":{"method":${quoteOrNull(event.method, METHOD)}}},` +
+    `${text.members},"landline":{${segment(verdict, cloaked !== null)},"client":{"learnt":"${client.learnt}","path":` +
+    `${list((cloaked ?? client).path, 64)}${cloaked === null ? '' : `,"sealed":"${cloaked.sealed}"`}},"mode":"${verdict.mode}",` +
+    `"exception":${quoteOrNull(verdict.exception, NAME)},"evidence":[${evidence(verdict.evidence)}],` +
+    `"exchange":"${quoted(event.exchange, 64)}",${event.ech ? '"ech":true,' : ''}${rejudgedText(event.rejudged ?? null)}` +
+    `${shadowText(event.shadow ?? null)}${repeat === null ? '' : repeated(repeat)}"prev":"`
   )
+}
+
+/** Up to the last quote. */
+function address(ip: string, cloaked: Cloaked | null): string {
+  return cloaked === null ? `"ip":"${quoted(ip, 64)}` : `"ip":null,"address":"${cloaked.pseudonym}`
+}
+
+function destinationText(destination: TrafficEvent['destination'], receivedBytes: number | undefined): string {
+  if (destination === null) return `"destination":{"domain":null,"ip":null,"port":null${bytes(receivedBytes)}}`
+  const { domain, ip, port } = destination
+  if (domain !== null && ip === null)
+    return `"destination":{"domain":"${quoted(domain, NAME)}","ip":null,"port":${port}${bytes(receivedBytes)}}`
+  return `"destination":{"domain":${quoteOrNull(domain, NAME)},"ip":${quoteOrNull(ip, 64)},"port":${port}${bytes(receivedBytes)}}`
 }
 
 function systemTail(event: SystemEvent | OwnEvent, observer: string): string {
@@ -194,10 +204,11 @@ function factValue(value: SystemEvent['facts'][string]): string {
   return list(value, NAME)
 }
 
-function segment({ segment: { id, medium, shared }, prefix: decided }: Verdict, isCloaked: boolean): string {
-  const tail = shared ? ',"shared":true' : ''
-  const prefix = isCloaked && decided !== null && isNarrow(decided) ? null : decided
-  return `"segment":{"id":${quote(id, NAME)},"medium":"${medium}","prefix":${quoteOrNull(prefix, 64)},"source":"rules"${tail}}`
+function segment({ segment: { id, medium, shared }, prefix }: Verdict, isCloaked: boolean): string {
+  const begin = `"segment":{"id":"${quoted(id, NAME)}","medium":"${medium}","prefix":`
+  const end = shared ? ',"source":"rules","shared":true}' : ',"source":"rules"}'
+  if (prefix === null || (isCloaked && isNarrow(prefix))) return `${begin}null${end}`
+  return `${begin}"${quoted(prefix, 64)}"${end}`
 }
 
 /** So few addresses that the prefix would tell who it was. */
@@ -207,13 +218,13 @@ function isNarrow(prefix: string): boolean {
 }
 
 function evidence(matches: readonly Match[]): string {
-  return `[${matches
-    .slice(0, ITEMS)
-    .map(
-      ({ kind, value, match, service }) =>
-        `{"kind":"${kind}","value":${quote(value, NAME)},"match":${quote(match, NAME)},"service":${quote(service, NAME)}}`,
-    )
-    .join(',')}]`
+  const [first] = matches
+  if (first === undefined || matches.length === 1) return first === undefined ? '' : matchText(first)
+  return matches.slice(0, ITEMS).map(matchText).join(',')
+}
+
+function matchText({ kind, value, match, service }: Match): string {
+  return `{"kind":"${kind}","value":"${quoted(value, NAME)}","match":"${quoted(match, NAME)}","service":"${quoted(service, NAME)}"}`
 }
 
 function rejudgedText(rejudged: Rejudged | null): string {
@@ -238,6 +249,7 @@ function repeated({ reference, of, count, firstAt, lastAt }: RepeatEvent): strin
 }
 
 function list(values: readonly string[], limit: number): string {
+  if (values.length === 0) return '[]'
   return `[${values
     .slice(0, ITEMS)
     .map((value) => quote(value, limit))

@@ -20,6 +20,11 @@ export function quote(value: string, limit: number): string {
   return text.replace(UNSAFE, escaped)
 }
 
+/** As `quote`, without the quotes around it. */
+export function quoted(value: string, limit: number): string {
+  return value.length <= limit && PLAIN.test(value) ? value : quote(value, limit).slice(1, -1)
+}
+
 export function quoteOrNull(value: string | null, limit: number): string {
   return value === null ? 'null' : quote(value, limit)
 }

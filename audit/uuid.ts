@@ -8,6 +8,8 @@ const COUNTER_LIMIT = 0x1000
 /** Random bytes are drawn in one go for this many ids: a call of the system each would cost more than the id. */
 const POOLED_IDS = 512
 const BYTES_PER_ID = 10
+/** The counter as three hexadecimal digits. */
+const COUNTERS = Array.from({ length: COUNTER_LIMIT }, (_, count) => count.toString(16).padStart(3, '0'))
 
 export interface ReferenceSource {
   /** The next id; `at` is the clock's reading in milliseconds since 1970. */
@@ -37,19 +39,21 @@ export function createReferences(after: string | null = null): ReferenceSource {
     counter = pool.readUInt16BE(used) & 0x7ff
   }
 
+  function refill(): void {
+    randomFillSync(pool)
+    // The first two bits after the counter are the variant's (§4.1).
+    for (let at = 2; at < pool.length; at += BYTES_PER_ID) pool[at] = ((pool[at] ?? 0) & 0x3f) | 0x80
+    poolText = pool.toString('hex')
+    used = 0
+  }
+
   function next(at: number): string {
-    if (used === pool.length) {
-      randomFillSync(pool)
-      poolText = pool.toString('hex')
-      used = 0
-    }
+    if (used === pool.length) refill()
     if (at > time) advance(at)
     else if (++counter === COUNTER_LIMIT) advance(time + 1)
     const from = used * 2
-    const variant = (((pool[used + 2] ?? 0) & 0x3f) | 0x80).toString(16)
     used += BYTES_PER_ID
-    const low = poolText.slice(from + 8, from + 20)
-    return `${timeText}-7${counter.toString(16).padStart(3, '0')}-${variant}${poolText.slice(from + 6, from + 8)}-${low}`
+    return `${timeText}-7${COUNTERS[counter]}-${poolText.slice(from + 4, from + 8)}-${poolText.slice(from + 8, from + 20)}`
   }
   return {
     next,

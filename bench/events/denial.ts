@@ -3,6 +3,9 @@ import type { TrafficEvent } from '../../rules/events.ts'
 
 const REVISION = `sha256:${'0123456789abcdef'.repeat(4)}`
 
+/** One object for all, as a rule's texts are. */
+const REASON = { '': 'Memo 2020-04: conferencing only from fixed-connection computers' }
+
 export function denial(n: number): TrafficEvent {
   const domain = `us${n % 1000}web.zoom.us`
   return {
@@ -21,7 +24,7 @@ export function denial(n: number): TrafficEvent {
       category: 'meeting',
       rule: 'zoom-fixed-only',
       exception: null,
-      reason: { '': 'Memo 2020-04: conferencing only from fixed-connection computers' },
+      reason: REASON,
       alternative: null,
       evidence: [{ kind: 'host', value: domain, match: 'zoom.us', service: 'zoom' }],
     },
