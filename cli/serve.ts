@@ -17,7 +17,6 @@ import { breakglassFor } from './breakglass-wiring.ts'
 import type { Candidate } from './candidate.ts'
 import { endpointsOf, orCannotListen } from './cannot-listen.ts'
 import { listenForChanges } from './changes.ts'
-import { chooseCompilers } from './compiler.ts'
 import { type ConfigFlags, formatConfigProblem, loadConfig } from './config.ts'
 import { archive, type First, firstPolicy, ruleFileOf, StartError } from './first-policy.ts'
 import { beginning, changing } from './in-force.ts'
@@ -195,7 +194,6 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     started = await untilDone('recording the start', () => audit.record(start), log)
     state = 'serving'
     boundMemory(workersOf(config))
-    chooseCompilers()
     log.info({ listeners: at, admin: adminPort, rules: name, revision, mode }, `landline listens on ${at.join(', ')}`)
 
     const signal = await Promise.race([stopped, plane.failed])
