@@ -23,11 +23,13 @@ import { classify } from './classify.ts'
 import { diff } from './diff.ts'
 import { doctor } from './doctor.ts'
 import { explain } from './explain.ts'
+import { importSegments } from './import.ts'
 import { EXIT, type ExitCode, type Io, UsageError } from './io.ts'
 import { QUICK_START } from './load.ts'
 import { matrix } from './matrix.ts'
 import { type CommandLine, parseCommandLine } from './options.ts'
 import { readSecret } from './secret.ts'
+import { segments } from './segments.ts'
 import { simulate } from './simulate.ts'
 import { test } from './test.ts'
 import { whoami } from './whoami.ts'
@@ -73,6 +75,14 @@ async function run(line: CommandLine): Promise<ExitCode> {
     case 'diff': {
       const { at, catalog, json = false } = line.flags
       return diff({ before: first, after: second, at, catalogue: catalog, json }, io)
+    }
+    case 'segments': {
+      const { at, catalog, json = false } = line.flags
+      return segments({ file: first, at, catalogue: catalog, json }, io)
+    }
+    case 'import': {
+      const { map = [], column, json = false } = line.flags
+      return importSegments({ system: first, file: second, map, column, json }, io)
     }
     case 'whoami':
       return whoami(line.flags, process.env, io)

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
-import { COMMANDS } from '../cli/options.ts'
+import { COMMANDS } from '../cli/commands.ts'
 import { KNOWN_VARIABLES } from '../cli/variables.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))

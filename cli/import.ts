@@ -1,0 +1,68 @@
+/** `landline import SYSTEM FILE`: the export of an address management system → `segments` for a rule file, on standard output. */
+import { quoted } from '../rules/address.ts'
+import { IPAM_SYSTEMS, type IpamSystem, KIND_COLUMNS, readIpam } from '../rules/ipam.ts'
+import { type Imported, parseKindMap, segmentsAsYaml, toSegments } from '../rules/ipam-segments.ts'
+import { didYouMean, formatProblem, sortProblems } from '../rules/problems.ts'
+import { howMany } from '../rules/words.ts'
+import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
+import { readText } from './read-files.ts'
+
+export interface ImportFlags {
+  readonly system: string
+  readonly file: string
+  readonly map: readonly string[]
+  /** That says what kind of network a prefix is. */
+  readonly column: string | undefined
+  readonly json: boolean
+}
+
+/** 0: all is imported or left out on purpose; 1: something is wrong, and nothing is printed but what. */
+export async function importSegments({ system, file, map, column, json }: ImportFlags, io: Io): Promise<ExitCode> {
+  const from = systemOf(system)
+  const kinds = parseKindMap(map)
+  if (typeof kinds === 'string') throw new UsageError(`--map: ${kinds}`)
+  const kindColumn = column ?? KIND_COLUMNS[from]
+  if (kindColumn === null)
+    throw new UsageError(
+      `${from}: --column COLUMN is missing: which column says what kind of network it is, such as EA-Medium, comment or network_view?`,
+    )
+  const text = await readText(file, 'wait')
+  if (text === null) {
+    const problem = {
+      severity: 'error' as const,
+      file,
+      line: 1,
+      column: 1,
+      message: 'could not be read; is it there, and readable?',
+    }
+    if (json) printJson(io, { segments: null, left_out: {}, problems: [problem] })
+    else io.complain(formatProblem(problem))
+    return EXIT.wrong
+  }
+  const imported = toSegments(readIpam(from, file, text, kindColumn), kinds)
+  const problems = sortProblems(imported.problems)
+  const isFine = !problems.some(({ severity }) => severity === 'error')
+  if (json)
+    printJson(io, { segments: isFine ? asJson(imported) : null, left_out: Object.fromEntries(imported.left), problems })
+  else {
+    for (const problem of problems) io.complain(formatProblem(problem))
+    for (const [why, count] of imported.left) io.complain(`${file}: left out: ${howMany(count, 'row')}, ${why}`)
+    if (isFine) io.print(segmentsAsYaml(imported.segments, `landline import ${from}`))
+  }
+  return isFine ? EXIT.fine : EXIT.wrong
+}
+
+function systemOf(name: string): IpamSystem {
+  const found = IPAM_SYSTEMS.find((system) => system === name)
+  if (found !== undefined) return found
+  throw new UsageError(`${quoted(name)} is none of ${IPAM_SYSTEMS.join(', ')}${didYouMean(name, IPAM_SYSTEMS)}`)
+}
+
+function asJson({ segments }: Imported) {
+  return Object.fromEntries(
+    segments.map(({ id, medium, shared, prefixes }) => [
+      id,
+      { medium, shared, prefixes: prefixes.map(({ prefix }) => prefix.text) },
+    ]),
+  )
+}
