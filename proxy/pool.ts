@@ -1,20 +1,35 @@
 /** Connections to origins that wait for the next request. One that says anything while it waits is closed: that belongs to no request. */
+import { Arrivals, placeOf } from '../rules/arrivals.ts'
 import type { Consumer, Wire } from './wire.ts'
 
-const MAX_IDLE_PER_ORIGIN = 64
-const MAX_IDLE = 2048
-/** Shorter than what most origins wait, so that the pool seldom hands out one that is about to be closed. */
-const IDLE_MS = 4000
-/** How often it is looked which have waited for so long. */
-const SWEEP_MS = 500
+export interface PoolBounds {
+  /** Connections that wait, of one origin and of all. */
+  readonly mostOfOne: number
+  readonly most: number
+  readonly idleMs: number
+  /** How often it is looked which have waited for so long. */
+  readonly sweepMs: number
+}
+
+/**
+ * An origin that waits less long closes the connection, which is noticed at once; a request that crosses that goes out again on a new
+ * one. What stands between may drop one in silence, but hardly so soon.
+ */
+const BOUNDS: PoolBounds = { mostOfOne: 64, most: 2048, idleMs: 30_000, sweepMs: 1000 }
 
 export class Pool {
   /** By origin, the one that was used last at the end. */
   #idle = new Map<string, Waiting[]>()
-  #count = 0
+  /** All of them, in the order in which they began to wait. */
+  #all = new Arrivals<Waiting>()
+  readonly #bounds: PoolBounds
   #closed = false
   #arriving: Waiting[] = []
   #sweeper: NodeJS.Timeout | null = null
+
+  constructor(bounds: PoolBounds = BOUNDS) {
+    this.#bounds = bounds
+  }
 
   has(key: string): boolean {
     return (this.#idle.get(key)?.length ?? 0) > 0
@@ -25,7 +40,7 @@ export class Pool {
     const waiting = this.#idle.get(key)
     const last = waiting?.pop()
     if (waiting === undefined || last === undefined) return null
-    this.#count -= 1
+    this.#all.remove(last.place)
     last.wire.release()
     return last.wire
   }
@@ -49,7 +64,7 @@ export class Pool {
     if (this.#sweeper !== null) clearInterval(this.#sweeper)
     for (const waiting of this.#idle.values()) for (const { wire } of waiting) wire.destroy()
     this.#idle.clear()
-    this.#count = 0
+    this.#all = new Arrivals()
   }
 
   /** It is no longer one that may be handed out. */
@@ -59,7 +74,7 @@ export class Pool {
     const at = waiting?.indexOf(one) ?? -1
     if (waiting !== undefined && at >= 0) {
       waiting.splice(at, 1)
-      this.#count -= 1
+      this.#all.remove(one.place)
     }
     wire.destroy()
   }
@@ -72,32 +87,32 @@ export class Pool {
 
   #keep(one: Waiting): void {
     const { key, wire } = one
+    const { mostOfOne, most, sweepMs } = this.#bounds
     let waiting = this.#idle.get(key)
-    const isFull = this.#count >= MAX_IDLE || (waiting?.length ?? 0) >= MAX_IDLE_PER_ORIGIN
-    if (this.#closed || isFull || wire.socket.destroyed) {
+    if (this.#closed || (waiting?.length ?? 0) >= mostOfOne || wire.socket.destroyed) {
       wire.destroy()
       return
     }
+    if (this.#all.size >= most && this.#all.oldest !== null) this.discard(this.#all.oldest.value)
     if (waiting === undefined) {
       waiting = []
       this.#idle.set(key, waiting)
     }
     waiting.push(one)
-    this.#count += 1
-    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS)
+    this.#all.addAt(one.place)
+    this.#sweeper ??= setInterval(() => this.#sweep(), sweepMs)
   }
 
   /**
-   * One look at all of them now and then, and no clock for each: they come and go with every request. So does the entry of an
-   * origin none of whose connections waits: it goes here.
+   * One look now and then, and no clock for each: they come and go with every request. So does the entry of an origin none of whose
+   * connections waits: it goes here.
    */
   #sweep(): void {
-    const before = performance.now() - IDLE_MS
-    for (const [key, waiting] of this.#idle) {
-      for (const one of waiting.filter(({ since }) => since <= before)) this.discard(one)
-      if (waiting.length === 0) this.#idle.delete(key)
-    }
-    if (this.#count > 0 || this.#sweeper === null) return
+    const before = performance.now() - this.#bounds.idleMs
+    for (let { oldest } = this.#all; oldest !== null && oldest.value.since <= before; oldest = this.#all.oldest)
+      this.discard(oldest.value)
+    for (const [key, { length }] of this.#idle) if (length === 0) this.#idle.delete(key)
+    if (this.#all.size > 0 || this.#sweeper === null) return
     clearInterval(this.#sweeper)
     this.#sweeper = null
   }
@@ -107,6 +122,7 @@ class Waiting implements Consumer {
   readonly key: string
   readonly wire: Wire
   readonly since = performance.now()
+  readonly place = placeOf(this)
   #pool: Pool
 
   constructor(key: string, wire: Wire, pool: Pool) {

@@ -53,8 +53,8 @@ ip_literals: allow
 /** Short waits, so that what is left behind shows soon. */
 const LIMITS = 'limits: { head_ms: 2000, hello_ms: 1000 }\n'
 const PATIENCE_MS = 15_000
-/** How long memory and descriptors may take to come back. */
-const SETTLE_MS = 15_000
+/** How long memory and descriptors may take to come back: longer than a connection to an origin waits for its next request. */
+const SETTLE_MS = 40_000
 const ANY: Usage = { residentBytes: Number.POSITIVE_INFINITY, descriptors: Number.POSITIVE_INFINITY }
 const MAX_HOSTILE_AT_ONCE = 2000
 const BIG = Buffer.alloc(1_000_000, 'x')
