@@ -38,6 +38,11 @@ export function compareAddresses(x: Address, y: Address): number {
   return x.family - y.family || x.a - y.a || x.b - y.b || x.c - y.c || x.d - y.d
 }
 
+/** Negative, 0 or positive: in the order of addresses, each before those inside it. */
+export function comparePrefixes(x: Prefix, y: Prefix): number {
+  return compareAddresses(x.base, y.base) || x.length - y.length
+}
+
 /** The address as one number of 32 or 128 bits, for work at load time. */
 export function addressBits({ family, a, b, c, d }: Address): bigint {
   if (family === 4) return BigInt(d)

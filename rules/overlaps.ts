@@ -1,6 +1,6 @@
 /** Segments that lie inside one another: right where it is meant, and worth a word where it is not. */
-import { compareAddresses, prefixContains } from './address.ts'
 import type { Place, Prefix } from './model.ts'
+import { nested } from './nesting.ts'
 
 export interface SegmentPrefix {
   readonly segment: string
@@ -17,20 +17,11 @@ export interface Overlap {
   readonly count: number
 }
 
-/** Each pair once, in the order of addresses. One sort and one pass: those still open around a prefix are at most 128. */
+/** Each pair once, in the order of addresses. */
 export function overlaps(prefixes: readonly SegmentPrefix[]): readonly Overlap[] {
   const pairs = new Map<string, Overlap>()
-  const open: SegmentPrefix[] = []
-  const ordered = prefixes.toSorted(
-    (x, y) => compareAddresses(x.prefix.base, y.prefix.base) || x.prefix.length - y.prefix.length,
-  )
-  for (const inner of ordered) {
-    let outer = open.at(-1)
-    while (outer !== undefined && !prefixContains(outer.prefix, inner.prefix.base)) {
-      open.pop()
-      outer = open.at(-1)
-    }
-    open.push(inner)
+  for (const { item: inner, within } of nested(prefixes)) {
+    const outer = within?.item
     if (outer === undefined || outer.segment === inner.segment || outer.prefix.text === inner.prefix.text) continue
     const pair = `${inner.segment} ${outer.segment}` // ids have no spaces
     const first = pairs.get(pair)

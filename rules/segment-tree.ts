@@ -1,6 +1,7 @@
 /** The prefixes of the segments as a tree: which lies inside which, and which of them decides about an address. */
-import { compareAddresses, prefixContains } from './address.ts'
+import { prefixContains } from './address.ts'
 import type { Address, Prefix, SegmentEntry } from './model.ts'
+import { nested } from './nesting.ts'
 
 export interface TreePrefix {
   readonly prefix: Prefix
@@ -14,14 +15,7 @@ export interface TreePrefix {
 /** All prefixes in the order of addresses, each after those around it. A range stands as the prefixes that make it up. */
 export function segmentTree(segments: Iterable<SegmentEntry>): readonly TreePrefix[] {
   const all = [...segments].flatMap((segment) => segment.prefixes.map((prefix) => ({ segment, prefix })))
-  all.sort((x, y) => compareAddresses(x.prefix.base, y.prefix.base) || x.prefix.length - y.prefix.length)
-  const open: Prefix[] = []
-  return all.map(({ segment, prefix }) => {
-    while (open.length > 0 && !prefixContains(open.at(-1)!, prefix.base)) open.pop() // not empty
-    const within = open.at(-1) ?? null
-    const depth = open.push(prefix) - 1
-    return { prefix, segment, within, depth }
-  })
+  return nested(all).map(({ item, within, depth }) => ({ ...item, within: within?.item.prefix ?? null, depth }))
 }
 
 /** Those of a tree that the address lies in, the longest first: that one decides. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { prefixContains } from '../../rules/address.ts'
+import { MAX_CSV_LENGTH } from '../../rules/csv.ts'
 import { parseInstant } from '../../rules/instant.ts'
 import type { Prefix, RuleFile } from '../../rules/model.ts'
 import { overlaps, type SegmentPrefix } from '../../rules/overlaps.ts'
@@ -8,7 +9,7 @@ import { parseRuleFile, referencedFiles } from '../../rules/parse.ts'
 import { resolvePath } from '../../rules/paths.ts'
 import { didYouMean, formatProblem, sortProblems } from '../../rules/problems.ts'
 import { jsonSchema } from '../../rules/schema.ts'
-import { MAX_CSV_LENGTH, readSegmentsCsv } from '../../rules/segments-csv.ts'
+import { readSegmentsCsv } from '../../rules/segments-csv.ts'
 import { MAX_YAML_LENGTH, readYaml } from '../../rules/yaml-source.ts'
 import fc from '../properties.ts'
 import { BAD_EDITS } from './bad-edits.ts'
@@ -328,7 +329,7 @@ t.test('the files that a rule file names are told, as seen from where it is', as
 t.test('CSV files are read as spreadsheets write them', async (t) => {
   const { prefixes, problems } = readSegmentsCsv(
     'a',
-    '\uFEFF"description",prefix\r\n"a ""b"", c",10.0.0.1\r\n\r\n,"10.0.0.4-10.0.0.6"\r\n',
+    '\uFEFF"description",prefix\r\n"a ""b"", c",10.0.0.1,,\r\n\r\n,"10.0.0.4-10.0.0.6"\r\n',
   )
   t.strictSame(problems, [])
   t.equal(texts(prefixes.map(({ prefix }) => prefix)), '10.0.0.1/32 10.0.0.4/31 10.0.0.6/32')
