@@ -1,9 +1,14 @@
 /** `landline import SYSTEM FILE`: the export of an address management system → `segments` for a rule file, on standard output. */
 import { quoted } from '../rules/address.ts'
-import { IPAM_SYSTEMS, type IpamSystem, KIND_COLUMNS, readIpam } from '../rules/ipam.ts'
-import { type Imported, parseKindMap, segmentsAsYaml, toSegments } from '../rules/ipam-segments.ts'
-import { didYouMean, formatProblem, sortProblems } from '../rules/problems.ts'
+import { KIND_COLUMNS, readIpam } from '../rules/ipam.ts'
+import { IPAM_SYSTEMS, type IpamSystem } from '../rules/ipam-reading.ts'
+import { type Imported, toSegments } from '../rules/ipam-segments.ts'
+import { parseKindMap } from '../rules/kind-map.ts'
+import type { Problem } from '../rules/model.ts'
+import { didYouMean, firstProblems, formatProblem, sortProblems } from '../rules/problems.ts'
+import { segmentsAsYaml } from '../rules/segments-yaml.ts'
 import { howMany } from '../rules/words.ts'
+import { MAX_YAML_LENGTH } from '../rules/yaml-source.ts'
 import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
 import { readText } from './read-files.ts'
 
@@ -16,6 +21,9 @@ export interface ImportFlags {
   readonly json: boolean
 }
 
+/** Problems of one severity that are told. */
+const MOST_PROBLEMS = 100
+
 /** 0: all is imported or left out on purpose; 1: something is wrong, and nothing is printed but what. */
 export async function importSegments({ system, file, map, column, json }: ImportFlags, io: Io): Promise<ExitCode> {
   const from = systemOf(system)
@@ -26,30 +34,29 @@ export async function importSegments({ system, file, map, column, json }: Import
     throw new UsageError(
       `${from}: --column COLUMN is missing: which column says what kind of network it is, such as EA-Medium, comment or network_view?`,
     )
-  const text = await readText(file, 'wait')
-  if (text === null) {
-    const problem = {
-      severity: 'error' as const,
-      file,
-      line: 1,
-      column: 1,
-      message: 'could not be read; is it there, and readable?',
-    }
-    if (json) printJson(io, { segments: null, left_out: {}, problems: [problem] })
-    else io.complain(formatProblem(problem))
-    return EXIT.wrong
-  }
-  const imported = toSegments(readIpam(from, file, text, kindColumn), kinds)
-  const problems = sortProblems(imported.problems)
-  const isFine = !problems.some(({ severity }) => severity === 'error')
+  const text = await readText(file, 'wait', 'csv')
+  const imported = text === null ? unread(file) : toSegments(readIpam(from, file, text, kindColumn), kinds)
+  const yaml = segmentsAsYaml(imported.segments, `landline import ${from}`, MAX_YAML_LENGTH)
+  const all = json || yaml.fault === null ? imported.problems : [...imported.problems, problemOf(file, yaml.fault)]
+  const isFine = !all.some(({ severity }) => severity === 'error')
+  const problems = firstProblems(sortProblems(all), MOST_PROBLEMS)
   if (json)
     printJson(io, { segments: isFine ? asJson(imported) : null, left_out: Object.fromEntries(imported.left), problems })
   else {
     for (const problem of problems) io.complain(formatProblem(problem))
     for (const [why, count] of imported.left) io.complain(`${file}: left out: ${howMany(count, 'row')}, ${why}`)
-    if (isFine) io.print(segmentsAsYaml(imported.segments, `landline import ${from}`))
+    if (isFine) io.print(yaml.text)
   }
   return isFine ? EXIT.fine : EXIT.wrong
+}
+
+function unread(file: string): Imported {
+  const fault = { severity: 'error', message: 'could not be read; is it there, a file, and readable?' } as const
+  return { segments: [], left: new Map(), problems: [problemOf(file, fault)] }
+}
+
+function problemOf(file: string, fault: Pick<Problem, 'severity' | 'message'>): Problem {
+  return { ...fault, file, line: 1, column: 1 }
 }
 
 function systemOf(name: string): IpamSystem {

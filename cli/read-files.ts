@@ -1,19 +1,24 @@
 /** Files as they are read for rules: bounded, never waited for, and with what they looked like, so that a later look tells a change. */
 import { open, readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { MAX_CSV_LENGTH } from '../rules/csv.ts'
 
-/** Enough for the longest text that is taken; of a longer file only so much is read, which its reader then refuses. */
-const MAX_BYTES = { csv: 128 * 1024 * 1024, yaml: 16 * 1024 * 1024 }
+/** More than the longest text that is taken, at three bytes a character; of a longer file only so much is read, which its reader then refuses. */
+const MAX_BYTES = { csv: 3 * MAX_CSV_LENGTH + 1024, yaml: 16 * 1024 * 1024 }
 
 /** What each file and folder looked like, by path. */
 export type FileStates = ReadonlyMap<string, string>
 
 /** The text; null where it cannot be had. `pipes`: whether something else than a file may be waited for, such as a shell's `<(…)`. */
-export async function readText(path: string, pipes: 'wait' | 'refuse'): Promise<string | null> {
+export async function readText(
+  path: string,
+  pipes: 'wait' | 'refuse',
+  form: keyof typeof MAX_BYTES = path.endsWith('.csv') ? 'csv' : 'yaml',
+): Promise<string | null> {
   try {
     const found = await stat(path)
     if (!found.isFile() && (pipes === 'refuse' || found.isDirectory())) return null
-    const most = path.endsWith('.csv') ? MAX_BYTES.csv : MAX_BYTES.yaml
+    const most = MAX_BYTES[form]
     return found.size > most ? await readFirst(path, most) : await readFile(path, 'utf8')
   } catch {
     return null

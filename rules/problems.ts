@@ -18,6 +18,18 @@ export function sortProblems(problems: readonly Problem[]): readonly Problem[] {
   return [...byText.values()].sort(compareProblems)
 }
 
+/** Of each severity so many at most, and how many more there are. In the order given. */
+export function firstProblems(problems: readonly Problem[], most: number): readonly Problem[] {
+  const counts = { error: 0, warning: 0 }
+  const kept = problems.filter(({ severity }) => ++counts[severity] <= most)
+  for (const severity of ['error', 'warning'] as const) {
+    const last = kept.findLast((one) => one.severity === severity)
+    const more = counts[severity] - most
+    if (last !== undefined && more > 0) kept.push({ ...last, message: `and ${more} more ${severity}s below` })
+  }
+  return kept
+}
+
 function compareProblems(x: Problem, y: Problem): number {
   return compareText(x.file, y.file) || x.line - y.line || x.column - y.column || compareText(x.message, y.message)
 }

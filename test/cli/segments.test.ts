@@ -174,7 +174,7 @@ t.test('a kind that nobody mapped imports nothing, and says how to map it', asyn
   t.equal(complaints.split('\n')[0], 'netbox.csv:1:1: warning: no prefix is of the kind "severs" that --map names')
   t.match(
     complaints,
-    `netbox.csv:8:1: error: "Printers", of 1 prefix, is mapped to no segment; say --map 'Printers=SEGMENT:MEDIUM', or =- to leave it out`,
+    `netbox.csv:8:1: error: "Printers", of 1 prefix, is mapped to no segment; say --map 'Printers=SEGMENT:MEDIUM', or --map 'Printers=-' to leave it out`,
   )
   const all = await imported({ system: 'netbox', file, map: ['*=rest:unknown'] })
   t.match(all.out, /^ {2}rest:\n {4}medium: unknown$/m)
@@ -210,12 +210,12 @@ hostrecord,a.example,10.10.0.1
   const odd = write('odd.csv', 'header-network,address*,netmask*,kind\nnetwork,10.10.0.0,255.0.255.0,LAN\n')
   t.match(
     (await imported({ system: 'infoblox', file: odd, map, column: 'kind' })).complaints,
-    'odd.csv:2:1: error: "255.0.255.0" is no netmask; its ones come before its zeros',
+    'odd.csv:2:9: error: "255.0.255.0" is no netmask; its ones come before its zeros',
   )
 })
 
 t.test('plain CSV with segments and media of its own needs no mapping', async (t) => {
-  const file = write('plain.csv', 'Network;x\n')
+  const file = write('plain.csv', 'Net,Segment\n')
   t.match(
     (await imported({ system: 'csv', file })).complaints,
     'plain.csv:1:1: error: the header has no column "prefix"',
@@ -237,6 +237,9 @@ t.test('plain CSV with segments and media of its own needs no mapping', async (t
     ['10.11.0.0/16,desks,wi-fi,,', '"wi-fi" is no medium'],
     ['10.11.0.0/16,Desks,wired,,', '"Desks" is no id'],
     ['10.11.0.0/16,unknown,unknown,,', '"unknown" is reserved'],
+    ['10.11.0.0/16,desks,wired,WAHR,', 'shared is "WAHR"; write yes or no'],
+    [',desks,wired,,', 'this line has no prefix; write one, or drop the line'],
+    ['10.11.0.0/16,desks,wired,,Head office, floor 1', 'this line has 6 cells, the header 5'],
     ['10.11.0.1/16,desks,wired,,', '10.11.0.1/16 has host bits set; write 10.11.0.0/16'],
   ]
   for (const [line, want] of bad) {
@@ -244,6 +247,161 @@ t.test('plain CSV with segments and media of its own needs no mapping', async (t
     t.strictSame([code, out], [1, ''], line)
     t.match(complaints, `plain.csv:6:1: error: ${want}`)
   }
+})
+
+const NETBOX_HEADER = 'prefix,status,role,description'
+const TAKEN: { name: string; system: string; text: string; map?: string[]; column?: string; want: string }[] = [
+  {
+    name: 'line ends of several kinds in one file hide no line',
+    system: 'netbox',
+    text: `${NETBOX_HEADER}\r\n10.1.0.0/16,active,LAN,a\n10.2.0.0/16,active,WLAN,b\r10.3.0.0/16,active,LAN,c\r\n`,
+    map: ['LAN=a1:wired', 'WLAN=b1:wireless'],
+    want: 'a1 wired 10.1.0.0/16 10.3.0.0/16; b1 wireless 10.2.0.0/16',
+  },
+  {
+    name: 'a table as NetBox shows it, with kinds of any letters',
+    system: 'netbox',
+    text: 'Prefix,Status,VRF,Role\n10.0.0.0/8,Container,,\n10.1.0.0/16,Active,,"Bu\u0308ro, Etage 1: LAN=fest"\n10.2.0.0/16,Reserved,,"5"" Rack"\n',
+    map: ['büro, etage 1: lan=fest=a1:wired', '5" Rack=b1:wired'],
+    want: 'a1 wired 10.1.0.0/16; b1 wired 10.2.0.0/16',
+  },
+  {
+    name: 'semicolons, as spreadsheets write them, blank rows and cells too',
+    system: 'csv',
+    text: '\uFEFFPrefix;Segment;Medium\r\n;;\r\n\r\n10.1.0.0/16;a1;wired;;\r\n',
+    want: 'a1 wired 10.1.0.0/16',
+  },
+  {
+    name: 'tabs, with an empty cell',
+    system: 'csv',
+    text: 'network\tvlan\tsegment\tmedium\n10.1.0.0/16\t\ta1\twired\n \t\t\t\n',
+    want: 'a1 wired 10.1.0.0/16',
+  },
+  {
+    name: 'types of Infoblox with any name, and a second header of the same type',
+    system: 'infoblox',
+    text: 'header-constructor,x\nconstructor,1\nheader-network,address*,netmask*,Kind\nnetwork,10.1.0.0,255.255.0.0,LAN\nHEADER-Network,Kind,netmask*,address*\nnetwork,LAN,/16,10.2.0.0\n',
+    map: ['LAN=a1:wired'],
+    column: 'kind',
+    want: 'a1 wired 10.1.0.0/16 10.2.0.0/16',
+  },
+]
+
+t.test('an export is taken whole', async (t) => {
+  for (const { name, text, want, ...flags } of TAKEN) {
+    const { code, out } = await imported({ ...flags, file: write('taken.csv', text), json: true })
+    const all = Object.entries<{ medium: string; prefixes: string[] }>(JSON.parse(out).segments ?? {})
+    t.equal(code, 0, name)
+    t.equal(all.map(([id, { medium, prefixes }]) => [id, medium, ...prefixes].join(' ')).join('; '), want, name)
+  }
+})
+
+t.test('an export that could be taken for something else is refused', async (t) => {
+  const netbox = (text: string) => ({ system: 'netbox', text, map: ['*=a1:wired'] })
+  const infoblox = (text: string) => ({ system: 'infoblox', text, map: ['*=a1:wired'], column: 'kind' })
+  const notUtf8 = 'these bytes are not UTF-8, so what they say is lost; save the file as "CSV UTF-8"'
+  const cases: { system: string; text: string | Buffer; map: string[]; column?: string; want: string }[] = [
+    {
+      ...netbox('prefix,role\n10.0.0.0/8,LAN\n'),
+      want: '1:1: error: the header has no column "status"; export it too',
+    },
+    { ...netbox('prefix,status,role,role\n'), want: '1:1: error: column "role" of the header is there twice' },
+    {
+      ...netbox(`${NETBOX_HEADER}\n10.1.0.0/16,active,Head office, floor 1,WLAN\n`),
+      want: '2:1: error: this line has 5 cells',
+    },
+    {
+      ...netbox(`vrf,${NETBOX_HEADER}\n,10.1.0.0/16,active,LAN,"two\nlines"\n,10.2.0.1/16,active,LAN,\n`),
+      want: '4:2: error: 10.2.0.1/16 has host bits set',
+    },
+    { ...netbox(`${NETBOX_HEADER}\n`), want: '1:1: error: nothing is left to import' },
+    {
+      ...netbox(`${NETBOX_HEADER}\n10.1.0.0/16,active,LAN,\n`),
+      map: ['LAN=-'],
+      want: '1:1: error: nothing is left to import',
+    },
+    {
+      ...netbox(''),
+      text: Buffer.from(`${NETBOX_HEADER}\r\n10.1.0.0/16,active,B\xfcro\r\n`, 'latin1'),
+      want: `2:1: error: ${notUtf8}`,
+    },
+    { ...netbox(''), text: Buffer.from(`\uFEFF${NETBOX_HEADER}\n`, 'utf16le'), want: `1:1: error: ${notUtf8}` },
+    { ...netbox(''), text: Buffer.from(`${NETBOX_HEADER}\n`, 'utf16le'), want: `1:1: error: ${notUtf8}` },
+    { ...netbox('x'.repeat(64 * 1024 * 1024 + 1)), want: '1:1: error: the file is longer than' },
+    {
+      ...netbox(`${NETBOX_HEADER}\n10.1.0.0/16,active,LAN,5" rack\n`),
+      want: '2:1: error: a double quote stands inside a cell',
+    },
+    { ...infoblox('network,10.0.0.0\n'), want: '1:1: error: no header row such as' },
+    {
+      ...infoblox('network,10.0.0.0,255.0.0.0,LAN\nheader-network,address*,netmask*,kind\n'),
+      want: '1:1: error: no row "header-network" comes before this one',
+    },
+    {
+      ...infoblox('header-network,address*,kind\nnetwork,10.0.0.0,LAN\n'),
+      want: '1:1: error: the header has no column "netmask"',
+    },
+  ]
+  for (const { text, want, ...flags } of cases) {
+    // Read as CSV whatever its name says.
+    writeFileSync(join(dir, 'refused.txt'), text)
+    const { code, out, complaints } = await imported({ ...flags, file: join(dir, 'refused.txt') })
+    t.strictSame([code, out], [1, ''], want)
+    t.match(complaints, `refused.txt:${want}`)
+  }
+})
+
+t.test('what is left out inside a segment is told: its clients are in that segment all the same', async (t) => {
+  const rows = [
+    '10.0.0.0/8,LAN',
+    '10.20.0.0/16,Servers',
+    '10.20.1.0/24,LAN',
+    '10.20.1.4/32,Servers',
+    '11.0.0.0/8,Servers',
+  ]
+  const file = write('hole.csv', `prefix,status,role\n${rows.join('\n').replaceAll(',', ',active,')}\n`)
+  const { code, complaints } = await imported({ system: 'netbox', file, map: ['LAN=desks:wired', 'Servers=-'] })
+  t.equal(code, 0)
+  t.equal(
+    complaints,
+    `hole.csv:3:1: warning: 10.20.0.0/16 of kind "Servers" (and 1 more of its prefixes) is left out, but lies inside 10.0.0.0/8 of "desks", and so counts as that; map it to a segment of its own
+hole.csv: left out: 3 rows, kind "Servers"`,
+  )
+})
+
+t.test('what is told is bounded, and fit for a terminal', async (t) => {
+  const rows = Array.from({ length: 300 }, (_, index) => `10.0.${index % 256}.0/24,active,Kind ${index}`)
+  const many = write('many.csv', `prefix,status,role\n${rows.join('\n')}\n`)
+  const unmapped = (await imported({ system: 'netbox', file: many })).complaints.split('\n')
+  t.equal(unmapped.length, 101)
+  t.equal(unmapped.at(-1), 'many.csv:101:1: error: and 200 more errors below')
+  const left = await imported({ system: 'netbox', file: many, map: ['*=-', 'Kind 0=a1:wired'] })
+  t.equal(left.complaints.split('\n').at(-1), 'many.csv: left out: 249 rows, for other reasons')
+  const odd = write('odd.csv', 'prefix,segment\n10.0.0.0/8,"\u001b[31m\nx"\n')
+  t.equal(
+    (await imported({ system: 'csv', file: odd })).complaints,
+    `odd.csv:2:1: error: "\\u{1b}[31m\\u{a}x", of 1 prefix, is mapped to no segment; say --map 'KIND=SEGMENT:MEDIUM', or --map 'KIND=-' to leave it out`,
+  )
+})
+
+t.test('a rule file takes what is printed, however much was said of each prefix', async (t) => {
+  const including = write('including.yaml', 'version: 1\nunknown_clients: refuse\ninclude: [segments.yaml]\n')
+  const takes = async (out: string) => {
+    write('segments.yaml', out)
+    const checked = await said((io) => check({ file: including, catalogue: undefined, json: true }, io))
+    return JSON.parse(checked.out).counts?.prefixes
+  }
+  const csv = (count: number, words: string) =>
+    Array.from({ length: count }, (_, index) => `10.${index >> 8}.${index & 255}.0/24,desks,wired,${words}`)
+  const cut = write('cut.csv', `prefix,segment,medium,description\n${csv(1, `${'x'.repeat(118)}😀😀`)}\n`)
+  // As it is once it is in a file: half a character would be none.
+  const { out } = await imported({ system: 'csv', file: cut })
+  t.equal(await takes(Buffer.from(out).toString()), 1)
+  t.match(out, /x{118}…$/)
+  const long = write('long.csv', `prefix,segment,medium,description\n${csv(32_000, 'x'.repeat(120)).join('\n')}\n`)
+  const short = await imported({ system: 'csv', file: long })
+  t.match(short.complaints, 'long.csv:1:1: warning: with descriptions the segments have more than 4194304 characters')
+  t.equal(await takes(short.out), 32_000)
 })
 
 t.test('mistakes in how it is called', async (t) => {
@@ -262,14 +420,17 @@ t.test('mistakes in how it is called', async (t) => {
     t.match(String(error), want)
   }
   const none = await imported({ system: 'netbox', file: join(dir, 'none.csv') })
-  t.strictSame([none.code, none.complaints], [1, 'none.csv:1:1: error: could not be read; is it there, and readable?'])
+  t.strictSame(
+    [none.code, none.complaints],
+    [1, 'none.csv:1:1: error: could not be read; is it there, a file, and readable?'],
+  )
   t.match(
     (await imported({ system: 'netbox', file: write('no.csv', 'prefix,status,tenant\n') })).complaints,
     'no column "role"; name the column',
   )
   t.match(
-    (await imported({ system: 'netbox', file: write('no.csv', 'prefix,role\n"10.0.0.0/8,a\n') })).complaints,
-    /^no\.csv:\d+:1: error: this is no CSV/,
+    (await imported({ system: 'netbox', file: write('no.csv', 'prefix,status,role\n"10.0.0.0/8,a\n') })).complaints,
+    /^no\.csv:2:1: error: a double quote is opened here and never closed/,
   )
   t.match(
     (await imported({ system: 'netbox', file: write('no.csv', '') })).complaints,
