@@ -2,6 +2,7 @@
  * What the records of one decision share, word for word: its reason, its service and its rule. In a storm of denials these are the
  * longest part of a record, and the same thousands of times; so they are written out once.
  */
+import { BoundedLists } from '../rules/bounded-lists.ts'
 import type { TrafficEvent } from '../rules/events.ts'
 import type { Texts } from '../rules/model.ts'
 import { NAME, quote, quoteOrNull } from './text.ts'
@@ -31,21 +32,13 @@ interface Kept extends DecisionText {
 
 /** Texts of decisions; those of late are kept, within bounds. `observer`: as a member of an object. */
 export function createDecisionTexts(observer: string): (decided: Decided) => DecisionText {
-  const kept = new Map<string, Kept[]>()
-  let count = 0
+  /** By service. */
+  const kept = new BoundedLists<string, Kept>(MOST_KEPT, MOST_OF_ONE)
   return (decided) => {
     const { service } = decided.verdict
-    let all = kept.get(service)
-    if (all !== undefined) for (const one of all) if (isOf(one, decided)) return one
-    if (count >= MOST_KEPT || (all?.length ?? 0) >= MOST_OF_ONE) {
-      kept.clear()
-      count = 0
-      all = undefined
-    }
+    for (const one of kept.of(service)) if (isOf(one, decided)) return one
     const made = textOf(decided, observer)
-    if (all === undefined) kept.set(service, [made])
-    else all.push(made)
-    count += 1
+    kept.add(service, made)
     return made
   }
 }

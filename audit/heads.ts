@@ -7,7 +7,9 @@ import { howMany } from '../rules/words.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { isOriginOf } from './checkpoint.ts'
 import { CHECKPOINTS, type Entry, readCheckpoints } from './checkpoint-file.ts'
+import { FileKeys } from './file-keys.ts'
 import type { Frontier } from './merkle.ts'
+import { NamedCheckpoints, nameOf } from './named-checkpoints.ts'
 import { checkSignature, isSameKey, type VerifierKey } from './note.ts'
 import type { Place, Problems } from './problems.ts'
 import type { AuditRecord } from './read.ts'
@@ -47,9 +49,6 @@ interface Signed {
   readonly isOutside: boolean
 }
 
-/** A record names a checkpoint soon after it was signed: so many are remembered. */
-const RECENT = 1000
-
 export class Heads {
   readonly #options: HeadsOptions
   readonly #entries: AsyncGenerator<Entry>
@@ -59,19 +58,12 @@ export class Heads {
   readonly #purged: OutsideCheckpoint[] = []
   /** By size and root: kept elsewhere, and not yet found in the folder. */
   readonly #notInFolder = new Map<string, OutsideCheckpoint>()
-  /** Named by the folder's file, and by records of the log. */
-  readonly #fileKeys: VerifierKey[] = []
-  /** The last one, until it has signed; and those that were followed by another before they had. */
-  #unused: { readonly key: VerifierKey; readonly place: Place } | null = null
-  readonly #idle: { readonly key: VerifierKey; readonly place: Place }[] = []
-  readonly #toldKeys = new Set<string>()
+  readonly #fileKeys: FileKeys
   /** Told by records, and not yet under a checkpoint of the old key. */
   #handovers: { readonly before: string; readonly key: string }[] = []
   /** Keys that a given one has handed over to. */
   readonly #heirs = new Set<string>()
-  readonly #recent = new Set<string>()
-  /** Named by records, and not among the recent. */
-  readonly #unmet = new Map<string, { readonly place: Place; readonly sequence: number }>()
+  readonly #names: NamedCheckpoints
   #lastSize = -1
   /** A purge takes the checkpoints of fewer records away. */
   #purgedSize = 0
@@ -94,6 +86,8 @@ export class Heads {
   constructor(options: HeadsOptions) {
     this.#options = options
     this.#entries = readCheckpoints(options.path, options.bytes)
+    this.#fileKeys = new FileKeys(options.problems)
+    this.#names = new NamedCheckpoints(options.path, options.problems)
     this.#outside = options.outside.toSorted((a, b) => a.checkpoint.size - b.checkpoint.size)
     for (const one of options.outside) this.#notInFolder.set(nameOf(one.checkpoint), one)
   }
@@ -104,7 +98,7 @@ export class Heads {
     this.#purgedSize = size
     await this.#advance()
     for (; this.#next !== null && this.#next.checkpoint.size < size; await this.#advance())
-      this.#expectName(this.#next.checkpoint)
+      this.#names.expect(this.#next.checkpoint)
     const gone = this.#outside.filter(({ checkpoint }) => checkpoint.size < size)
     this.#outside = this.#outside.slice(gone.length)
     for (const one of gone) {
@@ -163,13 +157,13 @@ export class Heads {
 
   /** What a record says of keys and checkpoints. */
   told({ event, landline: { facts = {} } }: AuditRecord, place: Place, faults: number): void {
-    if (typeof facts.key === 'string') this.#toldKeys.add(facts.key)
+    if (typeof facts.key === 'string') this.#fileKeys.told(facts.key)
     if (event.action === 'key-changed' && facts.handed_over === true)
       this.#handovers.push({ before: String(facts.before), key: String(facts.key) })
     // Once lines are missing or too many, a checkpoint is met too late or too early to be compared.
     const isKept = Number(facts.size) >= this.#purgedSize
     if (event.action === 'checkpoint' && faults === 0 && isKept)
-      this.#named(`${facts.size} ${facts.root}`, place, event.sequence)
+      this.#names.named(`${facts.size} ${facts.root}`, place, event.sequence)
     if (event.action === 'recovered' && typeof facts.signed_size === 'number' && typeof facts.epoch === 'string') {
       const what = `the proxy found at its start that the log was not what it had signed (${howMany(facts.signed_size, 'record')})`
       this.#options.problems.add(facts.found_root === null ? 'truncation' : 'mismatch', place, event.sequence, what)
@@ -196,8 +190,8 @@ export class Heads {
       const what = `the checkpoint of ${howMany(checkpoint.size, 'record')} that was kept elsewhere is not in the folder's ${CHECKPOINTS}`
       problems.add('replaced-checkpoint', { file, line }, checkpoint.size, what)
     }
-    await this.#tellUnmet()
-    this.#tellIdle()
+    await this.#names.tellUnmet(this.#lastSize)
+    this.#fileKeys.tellIdle()
     this.#tellPurged()
     if (this.#foreign === null) return
     const { checkpoint, place } = this.#foreign
@@ -215,34 +209,10 @@ export class Heads {
     this.#options.problems.add('purged', last, size, what)
   }
 
-  #named(name: string, place: Place, sequence: number): void {
-    if (!this.#recent.has(name) && this.#unmet.size < RECENT) this.#unmet.set(name, { place, sequence })
-  }
-
-  /** Named by records, and not in the file: unless a running proxy has added them since it was measured. */
-  async #tellUnmet(): Promise<void> {
-    const { path, problems } = this.#options
-    if (this.#unmet.size === 0) return
-    for await (const entry of readCheckpoints(path))
-      if (entry.kind === 'checkpoint' && entry.checkpoint.size > this.#lastSize)
-        this.#unmet.delete(nameOf(entry.checkpoint))
-    for (const [name, { place, sequence }] of this.#unmet) {
-      const [size] = name.split(' ')
-      const what = `it names a checkpoint of ${howMany(Number(size), 'record')} that is not in ${CHECKPOINTS}`
-      problems.add('replaced-checkpoint', place, sequence, what)
-    }
-  }
-
-  #expectName(checkpoint: Checkpoint): void {
-    this.#recent.add(nameOf(checkpoint))
-    const [oldest] = this.#recent
-    if (oldest !== undefined && this.#recent.size > RECENT) this.#recent.delete(oldest)
-  }
-
   /** Records name the keys that sign: one that none of them names is not the log's own. */
   #isAnnounced({ checkpoint, place, by }: Signed): boolean {
     const key = this.#keyOf(checkpoint)
-    if (by === 'given' || key === null || this.#toldKeys.size === 0 || this.#toldKeys.has(key.text)) return true
+    if (by === 'given' || key === null || this.#fileKeys.isTold(key)) return true
     const what = `the checkpoint of ${howMany(checkpoint.size, 'record')} is signed by ${key.name}+${key.id}; no record before it says that this key signs`
     this.#options.problems.add('foreign-key', place, checkpoint.size, what)
     return false
@@ -250,7 +220,7 @@ export class Heads {
 
   #compare(signed: Signed, head: Head): void {
     const { checkpoint, by, isOutside } = signed
-    if (!isOutside) this.#expectName(checkpoint)
+    if (!isOutside) this.#names.expect(checkpoint)
     if (!head.root().equals(checkpoint.root)) {
       if (!this.#isBroken || (isOutside && this.goodSize === head.size)) this.#pending ??= { head, signed }
       this.#isBroken = true
@@ -298,35 +268,16 @@ export class Heads {
       if (entry.kind === 'torn') this.isTorn = true
       else if (entry.kind === 'damaged')
         problems.add('replaced-checkpoint', place, null, 'is neither a checkpoint nor a key')
-      else if (entry.kind === 'key') this.#meetKey(entry.key, place)
+      else if (entry.kind === 'key') this.#fileKeys.add(entry.key, place)
       else if (entry.checkpoint.size <= this.#lastSize) {
         const what = `the checkpoint of ${howMany(entry.checkpoint.size, 'record')} stands after one of ${this.#lastSize}`
         problems.add('replaced-checkpoint', place, entry.checkpoint.size, what)
       } else {
-        this.#unused = null
+        this.#fileKeys.hasSigned()
         this.#lastSize = entry.checkpoint.size
         this.#notInFolder.delete(nameOf(entry.checkpoint))
         this.#next = this.#accept(entry.checkpoint, place, false)
       }
-    }
-  }
-
-  #meetKey(key: VerifierKey, place: Place): void {
-    if (this.#fileKeys.at(-1)?.text === key.text)
-      this.#options.problems.add('replaced-checkpoint', place, null, 'the same key is named twice in a row')
-    if (this.#unused !== null) this.#idle.push(this.#unused)
-    this.#unused = { key, place }
-    this.#fileKeys.push(key)
-  }
-
-  /** A key may be replaced before it has signed anything; then a record tells of it, and it is named once. */
-  #tellIdle(): void {
-    for (const { key, place } of this.#idle) {
-      const times = this.#fileKeys.filter(({ text }) => text === key.text).length
-      const isTold = this.#toldKeys.size === 0 || this.#toldKeys.has(key.text)
-      if (isTold && times === 1) continue
-      const what = `the key ${key.name}+${key.id} is named and signs nothing there`
-      this.#options.problems.add('replaced-checkpoint', place, null, what)
     }
   }
 
@@ -350,7 +301,7 @@ export class Heads {
       )
       return null
     }
-    if (!isOutside && this.#fileKeys.at(-1)?.text !== key.text) {
+    if (!isOutside && this.#fileKeys.newest?.text !== key.text) {
       const what = `the checkpoint of ${howMany(size, 'record')} is signed by ${key.name}+${key.id}, which ${CHECKPOINTS} does not name before it`
       problems.add('replaced-checkpoint', place, size, what)
       return null
@@ -360,11 +311,7 @@ export class Heads {
   }
 
   #keyOf({ note }: Checkpoint): VerifierKey | null {
-    const known = [...this.#options.keys, ...this.#fileKeys]
+    const known = [...this.#options.keys, ...this.#fileKeys.all]
     return known.find((key) => note.signatures.some((signature) => isSameKey(signature, key))) ?? null
   }
-}
-
-function nameOf({ size, root }: Checkpoint): string {
-  return `${size} ${root.toString('base64')}`
 }

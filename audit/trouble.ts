@@ -1,4 +1,4 @@
-/** A time in which records could not be written: what is known of it, and the record that tells auditors afterwards. */
+/** Times in which records could not be written: what is known of them, and the record that tells auditors afterwards. */
 import type { SystemEvent } from '../rules/events.ts'
 
 export interface Trouble {
@@ -14,11 +14,58 @@ export interface Trouble {
   readonly lost: number
 }
 
+/** What was missed and not yet told. */
+export class Missed {
+  #waiting: Trouble | null = null
+  /** What the record in the batch being written tells; it is true only once that is safe. */
+  #telling: Trouble | null = null
+
+  get isNone(): boolean {
+    return this.#waiting === null && this.#telling === null
+  }
+
+  /** There is something to be told that no record tells yet. */
+  get isWaiting(): boolean {
+    return this.#waiting !== null
+  }
+
+  /** A record is being written that tells something. */
+  get isTelling(): boolean {
+    return this.#telling !== null
+  }
+
+  /** A record that its caller was told is not in the log, or that never will be. */
+  add(one: Trouble): void {
+    this.#waiting = merged(this.#waiting, one)
+  }
+
+  /** A write has failed, and with it the record that was to tell of those before. All of them as one. */
+  failed(at: number, cause: string): Trouble {
+    const attempt = merged(this.#telling, { since: at, cause, attempts: 1, refused: 0, lost: 0 })
+    this.#telling = null
+    this.#waiting = this.#waiting === null ? attempt : merged(attempt, this.#waiting)
+    return this.#waiting
+  }
+
+  /** The record of what waits to be told; null: nothing does. */
+  tell(now: number): SystemEvent | null {
+    if (this.#waiting === null) return null
+    this.#telling = this.#waiting
+    this.#waiting = null
+    return recoveryEvent(this.#telling, now)
+  }
+
+  /** What was being written is safe. Returns what it told; null: nothing. */
+  told(): Trouble | null {
+    const told = this.#telling
+    this.#telling = null
+    return told
+  }
+}
+
 /** Both as one: it began with the earlier. */
-export function mergeTrouble(earlier: Trouble | null, later: Trouble): Trouble
-export function mergeTrouble(earlier: Trouble, later: Trouble | null): Trouble
-export function mergeTrouble(earlier: Trouble | null, later: Trouble | null): Trouble | null {
-  if (earlier === null || later === null) return earlier ?? later
+function merged(earlier: Trouble | null, later: Trouble): Trouble {
+  if (earlier === null) return later
   return {
     since: earlier.since,
     cause: earlier.cause,
@@ -28,7 +75,7 @@ export function mergeTrouble(earlier: Trouble | null, later: Trouble | null): Tr
   }
 }
 
-export function recoveryEvent({ since, cause, attempts, refused, lost }: Trouble, until: number): SystemEvent {
+function recoveryEvent({ since, cause, attempts, refused, lost }: Trouble, until: number): SystemEvent {
   return {
     action: 'recovered',
     outcome: lost === 0 ? 'success' : 'failure',

@@ -9,7 +9,7 @@ import { type Pending, Queue, type QueueLimits } from './queue.ts'
 import type { Encoder, RecordedEvent } from './record.ts'
 import type { Sealer } from './sealer.ts'
 import type { Tail } from './tail.ts'
-import { mergeTrouble, recoveryEvent, type Trouble } from './trouble.ts'
+import { Missed } from './trouble.ts'
 import { Turns, type Work } from './turns.ts'
 import type { ReferenceSource } from './uuid.ts'
 import type { Written } from './written.ts'
@@ -51,9 +51,7 @@ export class Writer {
   #retry: NodeJS.Timeout | null = null
   #stalled = false
   #closed = false
-  #trouble: Trouble | null = null
-  /** What the recovery record in the batch being written tells; it is true only once that is safe. */
-  #told: Trouble | null = null
+  readonly #missed = new Missed()
 
   constructor(options: WriterOptions) {
     this.#options = options
@@ -61,7 +59,7 @@ export class Writer {
   }
 
   get healthy(): boolean {
-    return !this.#closed && !this.#stalled && this.#retry === null && (this.#trouble ?? this.#told) === null
+    return !this.#closed && !this.#stalled && this.#retry === null && this.#missed.isNone
   }
 
   /** Resolves with the record's reference once it is safe. Rejects with AuditError; also with `continue`, where it may not be written as it is. */
@@ -79,7 +77,7 @@ export class Writer {
     }
     return new Promise((resolve, reject) => {
       const pending = this.#enqueue(event, resolve, reject)
-      if (this.#stalled || this.#trouble !== null) this.#answer(pending)
+      if (this.#stalled || this.#missed.isWaiting) this.#answer(pending)
     })
   }
 
@@ -226,7 +224,7 @@ export class Writer {
   }
 
   get #hasRecords(): boolean {
-    return this.#queue.length > 0 || this.#trouble !== null
+    return this.#queue.length > 0 || this.#missed.isWaiting
   }
 
   async #seal(): Promise<void> {
@@ -238,10 +236,8 @@ export class Writer {
   /** The next batch, with the recovery record where that is due. */
   #take(): Pending[] {
     const batch = this.#queue.take(Math.min(BATCH_CHARACTERS, this.#options.segmentBytes))
-    if (this.#queue.length > 0 || this.#trouble === null) return batch
-    this.#told = this.#trouble
-    this.#trouble = null
-    batch.push(this.#stamp(recoveryEvent(this.#told, this.#options.now()), ignore, ignore, false))
+    const recovery = this.#queue.length > 0 ? null : this.#missed.tell(this.#options.now())
+    if (recovery !== null) batch.push(this.#stamp(recovery, ignore, ignore, false))
     return batch
   }
 
@@ -266,8 +262,8 @@ export class Writer {
     this.#options.sealer?.grew()
     this.#options.written.advance(tail.sequence)
     meter.queued(this.#queue.length)
-    if (this.#told !== null) log('info', 'audit: records are written again', { ...this.#told })
-    this.#told = null
+    const told = this.#missed.told()
+    if (told !== null) log('info', 'audit: records are written again', { ...told })
     let sequence = tail.sequence - batch.length
     for (const pending of batch) {
       this.#options.wrote(pending.event, ++sequence)
@@ -280,13 +276,11 @@ export class Writer {
   #failed(batch: readonly Pending[], error: unknown): void {
     const { onFailure, meter, log, now } = this.#options
     meter.writeFailed()
-    const recovery = this.#told === null ? null : batch.at(-1)
-    const attempt: Trouble = { since: now(), cause: errorName(error), attempts: 1, refused: 0, lost: 0 }
-    this.#trouble = mergeTrouble(mergeTrouble(this.#told, attempt), this.#trouble)
-    this.#told = null
-    const { attempts } = this.#trouble
+    const recovery = this.#missed.isTelling ? batch.at(-1) : null
+    const trouble = this.#missed.failed(now(), errorName(error))
+    const { attempts } = trouble
     // Each failure is counted; a line for each would fill another disk.
-    if ((attempts & (attempts - 1)) === 0) log('error', 'audit: records cannot be written', { ...this.#trouble })
+    if ((attempts & (attempts - 1)) === 0) log('error', 'audit: records cannot be written', { ...trouble })
     const left = batch.filter((pending) => pending !== recovery && (pending.kept || onFailure === 'continue'))
     this.#queue.putBack(left)
     if (onFailure === 'continue') for (const pending of this.#queue.all()) this.#answer(pending)
@@ -336,7 +330,7 @@ export class Writer {
     const { onFailure, now } = this.#options
     const one = onFailure === 'block' ? { refused: 1, lost: 0 } : { refused: 0, lost: 1 }
     const reason = cause === undefined ? code : errorName(cause)
-    this.#trouble = mergeTrouble(this.#trouble, { since: now(), cause: reason, attempts: 0, ...one })
+    this.#missed.add({ since: now(), cause: reason, attempts: 0, ...one })
     return new AuditError(code, `The record could not be written (${reason}). Look at the audit folder's disk.`, {
       cause,
     })

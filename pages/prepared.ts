@@ -2,6 +2,7 @@
  * Denial pages whose fixed parts are laid out once: in a storm of denials only host, segment and reference differ, and to lay a page
  * out costs several times the decision. What comes out is what `denialPage` says.
  */
+import { BoundedLists } from '../rules/bounded-lists.ts'
 import { type DenialPage, denialPage } from './pages.ts'
 
 /** Stand for what differs. No escaping touches them but that of a link; within Latin-1, as with any other character pages would cost twice. */
@@ -35,24 +36,13 @@ interface Prepared {
 }
 
 export function preparePages(): PreparedPages {
-  // By service, and then by comparing: to make a key of all this text costs more than the page is long.
-  const kept = new Map<string | null, Prepared[]>()
-  let count = 0
+  /** By service. */
+  const kept = new BoundedLists<string | null, Prepared>(MOST_KEPT, MOST_OF_ONE)
 
   const partsOf = (denial: DenialPage) => {
-    const { service } = denial
-    let all = kept.get(service)
-    if (all !== undefined) for (const prepared of all) if (isFor(prepared, denial)) return prepared.parts
-    if (count >= MOST_KEPT || (all?.length ?? 0) >= MOST_OF_ONE) {
-      kept.clear()
-      count = 0
-      all = undefined
-    }
+    for (const prepared of kept.of(denial.service)) if (isFor(prepared, denial)) return prepared.parts
     const parts = partsFor(denial)
-    const prepared = { of: denial, medium: denial.segment.medium, hasHost: denial.host != null, parts }
-    if (all === undefined) kept.set(service, [prepared])
-    else all.push(prepared)
-    count += 1
+    kept.add(denial.service, { of: denial, medium: denial.segment.medium, hasHost: denial.host != null, parts })
     return parts
   }
 

@@ -17,6 +17,7 @@ export const KIND_COLUMNS: Readonly<Record<IpamSystem, string | null>> = {
 }
 
 const PREFIX_COLUMNS = ['prefix', 'network', 'cidr', 'subnet']
+
 /** The rows of an export, in its order. `column`: by any of its spellings, as columns are compared in lower case without `*`. */
 export function readIpam(system: IpamSystem, file: string, text: string, column: string): IpamExport {
   const fault = textFault(text)

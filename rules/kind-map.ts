@@ -14,6 +14,7 @@ export const ANY_KIND = '*'
 const ID = /^[a-z0-9][a-z0-9._-]{0,63}$/
 const MAPPING = /^(.*)=(?:(-)|([^:=]*):([^:=]*)(:shared)?)$/s
 const HOW = 'write KIND=SEGMENT:MEDIUM, KIND=SEGMENT:MEDIUM:shared, or KIND=- to leave it out'
+
 /** The kinds of `--map`, in any order; or what is wrong with one of them. */
 export function parseKindMap(mappings: readonly string[]): KindMap | string {
   const kinds = new Map<string, Target>()
