@@ -63,10 +63,10 @@ export function createDenials(options: DenialsOptions): Denials {
   const forgetStale = () => {
     while (all.oldest !== null && !isFresh(all.oldest.value.denial)) forget(all.oldest.value)
   }
-  const recent = (client: string) => {
+  const freshOf = (client: string) => {
     forgetStale()
     const own = clients.get(client)?.latestFirst() ?? []
-    return own.filter(({ denial }) => isFresh(denial)).map(({ denial }) => ({ ...denial }))
+    return own.map(({ denial }) => denial).filter(isFresh)
   }
 
   return {
@@ -83,8 +83,12 @@ export function createDenials(options: DenialsOptions): Denials {
       all.addAt(kept.place)
       own.addAt(kept.ownPlace)
     },
-    recent,
-    find: (client, reference) => recent(client).find((denial) => denial.reference === reference) ?? null,
+    // Copies, as what is kept is used again.
+    recent: (client) => freshOf(client).map((denial) => ({ ...denial })),
+    find(client, reference) {
+      const found = freshOf(client).find((denial) => denial.reference === reference)
+      return found === undefined ? null : { ...found }
+    },
   }
 }
 

@@ -14,7 +14,7 @@ import type { Match, Verdict } from '../rules/model.ts'
 import { WIDEST_SHOWN } from './coarse.ts'
 import { createDecisionTexts, type DecisionText, named, REASON } from './decision-text.ts'
 import type { Client } from './pseudonym.ts'
-import { NAME, quote, quoted, quoteOrNull } from './text.ts'
+import { NAME, quote, quoteOrNull, withinQuotes } from './text.ts'
 
 /** Caps in characters. The longest is a reviewer's signed statement. */
 const FACT = 4096
@@ -160,21 +160,21 @@ function trafficTail(
     `${text.members},"landline":{${segment(verdict, cloaked !== null)},"client":{"learnt":"${client.learnt}","path":` +
     `${list((cloaked ?? client).path, 64)}${cloaked === null ? '' : `,"sealed":"${cloaked.sealed}"`}},"mode":"${verdict.mode}",` +
     `"exception":${quoteOrNull(verdict.exception, NAME)},"evidence":[${evidence(verdict.evidence)}],` +
-    `"exchange":"${quoted(event.exchange, 64)}",${event.ech ? '"ech":true,' : ''}${rejudgedText(event.rejudged ?? null)}` +
+    `"exchange":"${withinQuotes(event.exchange, 64)}",${event.ech ? '"ech":true,' : ''}${rejudgedText(event.rejudged ?? null)}` +
     `${shadowText(event.shadow ?? null)}${repeat === null ? '' : repeated(repeat)}"prev":"`
   )
 }
 
 /** Up to the last quote. */
 function address(ip: string, cloaked: Cloaked | null): string {
-  return cloaked === null ? `"ip":"${quoted(ip, 64)}` : `"ip":null,"address":"${cloaked.pseudonym}`
+  return cloaked === null ? `"ip":"${withinQuotes(ip, 64)}` : `"ip":null,"address":"${cloaked.pseudonym}`
 }
 
 function destinationText(destination: TrafficEvent['destination'], receivedBytes: number | undefined): string {
   if (destination === null) return `"destination":{"domain":null,"ip":null,"port":null${bytes(receivedBytes)}}`
   const { domain, ip, port } = destination
   if (domain !== null && ip === null)
-    return `"destination":{"domain":"${quoted(domain, NAME)}","ip":null,"port":${port}${bytes(receivedBytes)}}`
+    return `"destination":{"domain":"${withinQuotes(domain, NAME)}","ip":null,"port":${port}${bytes(receivedBytes)}}`
   return `"destination":{"domain":${quoteOrNull(domain, NAME)},"ip":${quoteOrNull(ip, 64)},"port":${port}${bytes(receivedBytes)}}`
 }
 
@@ -205,10 +205,10 @@ function factValue(value: SystemEvent['facts'][string]): string {
 }
 
 function segment({ segment: { id, medium, shared }, prefix }: Verdict, isCloaked: boolean): string {
-  const begin = `"segment":{"id":"${quoted(id, NAME)}","medium":"${medium}","prefix":`
+  const begin = `"segment":{"id":"${withinQuotes(id, NAME)}","medium":"${medium}","prefix":`
   const end = shared ? ',"source":"rules","shared":true}' : ',"source":"rules"}'
   if (prefix === null || (isCloaked && isNarrow(prefix))) return `${begin}null${end}`
-  return `${begin}"${quoted(prefix, 64)}"${end}`
+  return `${begin}"${withinQuotes(prefix, 64)}"${end}`
 }
 
 /** So few addresses that the prefix would tell who it was. */
@@ -224,7 +224,7 @@ function evidence(matches: readonly Match[]): string {
 }
 
 function matchText({ kind, value, match, service }: Match): string {
-  return `{"kind":"${kind}","value":"${quoted(value, NAME)}","match":"${quoted(match, NAME)}","service":"${quoted(service, NAME)}"}`
+  return `{"kind":"${kind}","value":"${withinQuotes(value, NAME)}","match":"${withinQuotes(match, NAME)}","service":"${withinQuotes(service, NAME)}"}`
 }
 
 function rejudgedText(rejudged: Rejudged | null): string {

@@ -21,7 +21,7 @@ export function quote(value: string, limit: number): string {
 }
 
 /** As `quote`, without the quotes around it. */
-export function quoted(value: string, limit: number): string {
+export function withinQuotes(value: string, limit: number): string {
   return value.length <= limit && PLAIN.test(value) ? value : quote(value, limit).slice(1, -1)
 }
 

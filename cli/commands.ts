@@ -1,6 +1,6 @@
 /** Which commands there are, and what each takes. */
 import { AUDIT_COMMANDS } from './audit-commands.ts'
-import { ADMIN, AT, CATALOG, type CommandSpec, JSON_FLAG } from './flags.ts'
+import { ADMIN, AT, CATALOG, CONFIG, type CommandSpec, JSON_FLAG } from './flags.ts'
 
 export const COMMANDS = {
   serve: {
@@ -8,7 +8,7 @@ export const COMMANDS = {
     positionals: [],
     flags: {
       rules: { type: 'string', value: 'FILE', help: 'rule file (default: rules.yaml, else the quick-start policy)' },
-      config: { type: 'string', value: 'FILE', help: 'server file (default: landline.yaml, if there is one)' },
+      config: CONFIG,
       listen: { type: 'string', value: 'ADDRESS:PORT', help: 'where the first listener listens (127.0.0.1:3128)' },
       admin: { type: 'string', value: 'ADDRESS:PORT', help: 'where metrics and health are served (127.0.0.1:3129)' },
       audit: { type: 'string', value: 'DIR', help: 'folder of the audit records (data/audit)' },
@@ -121,7 +121,7 @@ export const COMMANDS = {
     flags: {
       proxy: { type: 'string', value: 'HOST:PORT', help: "the proxy (default: the server file's first listener)" },
       to: { type: 'string', value: 'TARGET', help: 'and what would be decided for this target' },
-      config: { type: 'string', value: 'FILE', help: 'server file (default: landline.yaml, if there is one)' },
+      config: CONFIG,
       json: JSON_FLAG,
     },
   },
@@ -129,7 +129,7 @@ export const COMMANDS = {
     help: 'is the set-up sound, and are the addresses that the proxy sees true?',
     positionals: [],
     flags: {
-      config: { type: 'string', value: 'FILE', help: 'server file (default: landline.yaml, if there is one)' },
+      config: CONFIG,
       rules: { type: 'string', value: 'FILE', help: 'rule file, as for serve' },
       listen: { type: 'string', value: 'ADDRESS:PORT', help: 'where the running proxy listens, as for serve' },
       admin: {

@@ -26,6 +26,11 @@ export const CATALOG = {
   value: 'DIR',
   help: 'a catalogue of services instead of the built-in one',
 } as const
+export const CONFIG = {
+  type: 'string',
+  value: 'FILE',
+  help: 'server file (default: landline.yaml, if there is one)',
+} as const
 export const AT = {
   type: 'string',
   value: 'TIME',

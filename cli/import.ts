@@ -5,7 +5,7 @@ import { IPAM_SYSTEMS, type IpamSystem } from '../rules/ipam-reading.ts'
 import { type Imported, toSegments } from '../rules/ipam-segments.ts'
 import { parseKindMap } from '../rules/kind-map.ts'
 import type { Problem } from '../rules/model.ts'
-import { didYouMean, firstProblems, formatProblem, sortProblems } from '../rules/problems.ts'
+import { didYouMean, firstProblems, formatProblem, sortProblems, startOf } from '../rules/problems.ts'
 import { segmentsAsYaml } from '../rules/segments-yaml.ts'
 import { howMany } from '../rules/words.ts'
 import { MAX_YAML_LENGTH } from '../rules/yaml-source.ts'
@@ -36,11 +36,11 @@ export async function importSegments({ system, file, map, column, json }: Import
     )
   const text = await readText(file, 'wait', 'csv')
   const imported = text === null ? unread(file) : toSegments(readIpam(from, file, text, kindColumn), kinds)
-  const yaml = segmentsAsYaml(imported.segments, `landline import ${from}`, MAX_YAML_LENGTH)
-  const all = json || yaml.fault === null ? imported.problems : [...imported.problems, problemOf(file, yaml.fault)]
+  const yaml = json ? null : segmentsAsYaml(imported.segments, `landline import ${from}`, MAX_YAML_LENGTH)
+  const all = yaml?.fault ? [...imported.problems, problemOf(file, yaml.fault)] : imported.problems
   const isFine = !all.some(({ severity }) => severity === 'error')
   const problems = firstProblems(sortProblems(all), MOST_PROBLEMS)
-  if (json)
+  if (yaml === null)
     printJson(io, { segments: isFine ? asJson(imported) : null, left_out: Object.fromEntries(imported.left), problems })
   else {
     for (const problem of problems) io.complain(formatProblem(problem))
@@ -56,7 +56,7 @@ function unread(file: string): Imported {
 }
 
 function problemOf(file: string, fault: Pick<Problem, 'severity' | 'message'>): Problem {
-  return { ...fault, file, line: 1, column: 1 }
+  return { ...fault, ...startOf(file) }
 }
 
 function systemOf(name: string): IpamSystem {

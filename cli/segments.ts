@@ -2,6 +2,7 @@
 import { parseAddress, quoted } from '../rules/address.ts'
 import type { Policy } from '../rules/policy.ts'
 import { prefixesAround, segmentTree, type TreePrefix } from '../rules/segment-tree.ts'
+import { aligned } from '../rules/words.ts'
 import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
 import { policyOrProblems } from './load.ts'
 
@@ -86,17 +87,4 @@ function seatInWords(address: string, { unknownClients }: Policy, around: readon
 
 function row(prefix: string, { id, medium, shared }: TreePrefix['segment'], remark: string): readonly string[] {
   return [prefix, id, medium, [shared ? 'shared' : '', remark].filter((word) => word !== '').join(', ')]
-}
-
-function aligned(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = rows.reduce<readonly number[]>(
-    (widest, cells) => cells.map((cell, index) => Math.max(cell.length, widest[index] ?? 0)),
-    [],
-  )
-  return rows.map((cells) =>
-    cells
-      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
 }

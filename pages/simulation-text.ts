@@ -1,6 +1,6 @@
 /** A simulation for a terminal. */
 import type { Change, Seen, Simulation, Undecidable } from '../rules/simulation.ts'
-import { howMany, instantInWords } from '../rules/words.ts'
+import { aligned, howMany, instantInWords } from '../rules/words.ts'
 import { oneLine } from './html.ts'
 import { CHANGE_WORDS, endInWords, REASON_WORDS, type SimulationReport, talliesInWords } from './simulation.ts'
 
@@ -34,7 +34,7 @@ export function simulationText({ simulation, rules, against, outside }: Simulati
 
 function totalsText({ totals }: Simulation): string {
   const changed = totals.changed_rule === 0 ? '' : `, of these ${totals.changed_rule} by another rule or action`
-  return aligned([
+  return table([
     ['requests', String(totals.requests)],
     ['newly blocked', String(totals.newly_blocked)],
     ['newly allowed', String(totals.newly_allowed)],
@@ -89,7 +89,7 @@ function seenCells(seen: Seen): string[] {
 function section(title: string, rows: readonly (readonly string[])[], head: readonly string[]): string | null {
   if (rows.length === 0) return null
   const more = rows.length > MOST_ROWS ? `\n… and ${howMany(rows.length - MOST_ROWS, 'more row')}; --json has all` : ''
-  return `${title.toUpperCase()}\n${aligned([head, ...rows.slice(0, MOST_ROWS)])}${more}`
+  return `${title.toUpperCase()}\n${table([head, ...rows.slice(0, MOST_ROWS)])}${more}`
 }
 
 function reasonsText(undecidable: Simulation['undecidable']): string | null {
@@ -98,15 +98,6 @@ function reasonsText(undecidable: Simulation['undecidable']): string | null {
   return reasons.map((reason) => `${reason}: ${REASON_WORDS[reason]}`).join('\n')
 }
 
-function aligned(rows: readonly (readonly string[])[]): string {
-  const shown = rows.map((row) => row.map(oneLine))
-  const widths = (shown[0] ?? []).map((_, column) => Math.max(...shown.map((row) => row[column]?.length ?? 0)))
-  return shown
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+function table(rows: readonly (readonly string[])[]): string {
+  return aligned(rows.map((row) => row.map(oneLine))).join('\n')
 }

@@ -7,7 +7,7 @@ import { parsePrefix, quoted } from './address.ts'
 import { lookAlikesSchema, type ServiceFile, serviceSchema, sourcesSchema } from './catalog-schema.ts'
 import { canonicalHost } from './host.ts'
 import type { Place, Prefix, Problem, ServiceEntry } from './model.ts'
-import { sortProblems } from './problems.ts'
+import { sortProblems, startOf } from './problems.ts'
 import { shapeFaults } from './shape.ts'
 import { type Path, readYaml } from './yaml-source.ts'
 
@@ -82,7 +82,7 @@ function readFile<S extends z.ZodType>(
 ): Checked<z.output<S>> | null {
   const add = (place: Place, message: string) => problems.push({ severity: 'error', ...place, message })
   if (text === undefined) {
-    add({ file, line: 1, column: 1 }, `${file} is missing; add it to the folder of the catalogue`)
+    add(startOf(file), `${file} is missing; add it to the folder of the catalogue`)
     return null
   }
   const source = readYaml(file, text)

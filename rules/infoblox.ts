@@ -3,6 +3,7 @@ import { parsePrefix, quoted } from './address.ts'
 import type { CsvLine } from './csv.ts'
 import { type Columns, cellOf, columnName, countLeft, type Reading } from './ipam-reading.ts'
 import type { Prefix } from './model.ts'
+import { startOf } from './problems.ts'
 
 /** Of the types that hold clients, the column that makes up a prefix together with `address`. */
 const LENGTH_COLUMNS: ReadonlyMap<string, string> = new Map([
@@ -18,7 +19,7 @@ export function readObjects(lines: readonly CsvLine[], reading: Reading): void {
   const headers = new Map<string, Columns | null>()
   if (!lines.some((line) => typeOf(line).startsWith(HEADER))) {
     const message = 'no header row such as "header-network,address*,netmask*"; export it as Infoblox CSV'
-    reading.report({ file: reading.file, line: 1, column: 1 }, message)
+    reading.report(startOf(reading.file), message)
     return
   }
   for (const line of lines) {

@@ -4,8 +4,8 @@ import { countLeft, type IpamExport, type IpamRow } from './ipam-reading.ts'
 import { ANY_KIND, type KindMap, kindKey, segmentFault, type Target } from './kind-map.ts'
 import type { Medium, Place, Prefix, Problem } from './model.ts'
 import { type Nested, nested } from './nesting.ts'
-import { overlaps, type SegmentPrefix } from './overlaps.ts'
-import { didYouMean, formatPlace } from './problems.ts'
+import { andMorePrefixes, overlaps, type SegmentPrefix } from './overlaps.ts'
+import { didYouMean, formatPlace, startOf } from './problems.ts'
 import { howMany } from './words.ts'
 
 export interface ImportedSegment {
@@ -22,8 +22,7 @@ export interface Imported {
   readonly problems: readonly Problem[]
 }
 
-const YES = /^(?:true|yes|y|1)$/i
-const YES_OR_NO = /^(?:true|yes|y|1|false|no|n|0|)$/i
+const YES_OR_NO = /^(?:(true|yes|y|1)|false|no|n|0|)$/i
 
 type Segment = NonNullable<Target>
 
@@ -46,14 +45,15 @@ interface Sorted {
  */
 export function toSegments(read: IpamExport, kinds: KindMap): Imported {
   const { placed, leftOut, problems } = sortRows(read.rows, kinds)
-  const kept = [...firstOfEach(placed).values()]
+  const first = firstOfEach(placed)
+  const kept = [...first.values()]
   const left = new Map(read.left)
   for (const { kind } of leftOut) countLeft(left, `kind ${quoted(kind)}`)
   const all = [
     ...read.problems,
     ...problems,
     ...disagreements(placed),
-    ...repetitions(placed),
+    ...repetitions(placed, first),
     ...insideOthers(kept),
     ...leftOutInside(kept, leftOut),
     ...unusedKinds(kinds, read),
@@ -62,7 +62,7 @@ export function toSegments(read: IpamExport, kinds: KindMap): Imported {
     all.push(
       problem(
         'error',
-        startOf(read),
+        startOf(read.file),
         'nothing is left to import: the export has no prefix, or all of them are left out',
       ),
     )
@@ -94,9 +94,10 @@ function sortRows(rows: readonly IpamRow[], kinds: KindMap): Sorted {
 /** undefined: nobody said what it is; a text: what is wrong with what the row says. */
 function targetOf({ kind, medium, shared }: IpamRow, kinds: KindMap): Target | undefined | string {
   if (kinds.size === 0 && medium !== null) {
-    const fault =
-      segmentFault(kind, medium) ?? (YES_OR_NO.test(shared) ? null : `shared is ${quoted(shared)}; write yes or no`)
-    return fault ?? { segment: kind, medium: medium as Medium, shared: YES.test(shared) } // checked by segmentFault
+    const isShared = YES_OR_NO.exec(shared)
+    if (isShared === null) return segmentFault(kind, medium) ?? `shared is ${quoted(shared)}; write yes or no`
+    // The medium is checked by segmentFault.
+    return segmentFault(kind, medium) ?? { segment: kind, medium: medium as Medium, shared: isShared[1] !== undefined }
   }
   const found = kinds.get(kindKey(kind))
   return found === undefined ? kinds.get(ANY_KIND) : found
@@ -123,8 +124,7 @@ function firstOfEach(placed: readonly PlacedPrefix[]): ReadonlyMap<string, Place
   return first
 }
 
-function* repetitions(placed: readonly PlacedPrefix[]): Generator<Problem> {
-  const first = firstOfEach(placed)
+function* repetitions(placed: readonly PlacedPrefix[], first: ReadonlyMap<string, PlacedPrefix>): Generator<Problem> {
   for (const later of placed) {
     const earlier = first.get(later.prefix.text)
     if (earlier === undefined || earlier === later) continue
@@ -153,7 +153,7 @@ function* disagreements(placed: readonly PlacedPrefix[]): Generator<Problem> {
 
 function* insideOthers(kept: readonly PlacedPrefix[]): Generator<Problem> {
   for (const { inner, outer, count } of overlaps(kept)) {
-    const what = `${inner.prefix.text} of ${quoted(inner.segment)}${andMore(count)}`
+    const what = `${inner.prefix.text} of ${quoted(inner.segment)}${andMorePrefixes(count)}`
     const message = `${what} lies inside ${outer.prefix.text} of ${quoted(outer.segment)}; the longer prefix wins there`
     yield problem('warning', inner.place, message)
   }
@@ -171,7 +171,7 @@ function* leftOutInside(kept: readonly PlacedPrefix[], leftOut: readonly IpamRow
     found.set(pair, { ...first, count: first.count + 1 })
   }
   for (const { row, prefix, outer, count } of found.values()) {
-    const what = `${prefix.text} of kind ${quoted(row.kind)}${andMore(count)}`
+    const what = `${prefix.text} of kind ${quoted(row.kind)}${andMorePrefixes(count)}`
     const where = `${outer.prefix.text} of ${quoted(outer.segment)}`
     const message = `${what} is left out, but lies inside ${where}, and so counts as that; map it to a segment of its own`
     yield problem('warning', row.place, message)
@@ -190,10 +190,6 @@ function nearestKept(within: Nested<Outer | { readonly prefix: Prefix; readonly 
   return null
 }
 
-function andMore(count: number): string {
-  return count > 1 ? ` (and ${count - 1} more of its prefixes)` : ''
-}
-
 /** A mapping for which there is nothing is a slip, most often. */
 function* unusedKinds(kinds: KindMap, read: IpamExport): Generator<Problem> {
   const known = new Map(read.rows.map(({ kind }) => [kindKey(kind), kind]))
@@ -201,7 +197,7 @@ function* unusedKinds(kinds: KindMap, read: IpamExport): Generator<Problem> {
   for (const kind of kinds.keys()) {
     if (kind === ANY_KIND || known.has(kind)) continue
     const hint = didYouMean(kind, known.values())
-    yield problem('warning', startOf(read), `no prefix is of the kind ${quoted(kind)} that --map names${hint}`)
+    yield problem('warning', startOf(read.file), `no prefix is of the kind ${quoted(kind)} that --map names${hint}`)
   }
 }
 
@@ -218,10 +214,6 @@ function segmentsOf(kept: readonly PlacedPrefix[]): readonly ImportedSegment[] {
       return { id, medium, shared, prefixes: prefixes.map(({ prefix, description }) => ({ prefix, description })) }
     })
     .sort((x, y) => (x.id < y.id ? -1 : 1))
-}
-
-function startOf({ file }: IpamExport): Place {
-  return { file, line: 1, column: 1 }
 }
 
 function problem(severity: Problem['severity'], place: Place, message: string): Problem {

@@ -8,6 +8,7 @@ import { type CsvLine, DELIMITERS, type Delimiter, MAX_CSV_LENGTH, readCsv } fro
 import { readObjects } from './infoblox.ts'
 import { cellOf, columnName, countLeft, type IpamExport, type IpamSystem, Reading } from './ipam-reading.ts'
 import type { Prefix } from './model.ts'
+import { startOf } from './problems.ts'
 
 /** The column that says what kind of network a prefix is, where nobody names another; null: somebody must. */
 export const KIND_COLUMNS: Readonly<Record<IpamSystem, string | null>> = {
@@ -57,8 +58,7 @@ function delimiterOf(text: string): Delimiter {
 function readTable([header, ...lines]: readonly CsvLine[], reading: Reading): void {
   const { system, file } = reading
   if (header === undefined) {
-    if (reading.problems.length === 0)
-      reading.report({ file, line: 1, column: 1 }, 'the file is empty; export it again')
+    if (reading.problems.length === 0) reading.report(startOf(file), 'the file is empty; export it again')
     return
   }
   const names = header.record.map(columnName)

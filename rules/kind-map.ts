@@ -1,6 +1,6 @@
 /** What `--map` says: which kind of network is which segment. */
 import { quoted } from './address.ts'
-import { MEDIA, type Medium } from './model.ts'
+import { ID, MEDIA, type Medium } from './model.ts'
 import { didYouMean } from './problems.ts'
 
 /** What a kind of network is here; null: left out. */
@@ -11,7 +11,6 @@ export type KindMap = ReadonlyMap<string, Target>
 
 /** The kind that stands for all others. */
 export const ANY_KIND = '*'
-const ID = /^[a-z0-9][a-z0-9._-]{0,63}$/
 const MAPPING = /^(.*)=(?:(-)|([^:=]*):([^:=]*)(:shared)?)$/s
 const HOW = 'write KIND=SEGMENT:MEDIUM, KIND=SEGMENT:MEDIUM:shared, or KIND=- to leave it out'
 

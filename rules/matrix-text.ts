@@ -4,7 +4,7 @@
 
 import type { Cell, Column, Matrix, TimedRule } from './matrix.ts'
 import type { ExceptionEntry, Segment } from './model.ts'
-import { clientsInWords, duringInWords, instantInWords } from './words.ts'
+import { aligned, clientsInWords, duringInWords, instantInWords } from './words.ts'
 
 /** One line for each segment and column, in columns. */
 export function matrixText(matrix: Matrix): string {
@@ -19,7 +19,9 @@ export function matrixText(matrix: Matrix): string {
   ])
   const title = `${matrix.name} at ${instantInWords(matrix.at)}, mode ${matrix.mode}, ${matrix.revision}`
   const notes = [...matrix.exceptions.map(exceptionLine), ...matrix.timed.map(timedLine)]
-  return `${title}\n\n${aligned([head, ...rows])}${notes.map((note) => `\n${note}`).join('')}\n`
+  return `${title}\n\n${aligned([head, ...rows])
+    .map((line) => `${line}\n`)
+    .join('')}${notes.map((note) => `\n${note}`).join('')}\n`
 }
 
 /** One record for each segment and service (RFC 4180, but for LF at the end of lines). No cell is a formula to a spreadsheet. */
@@ -83,14 +85,6 @@ function* rowsOf(matrix: Matrix): Generator<{ segment: Segment; column: Column; 
       if (cell !== undefined) yield { segment, column, cell }
     }
   }
-}
-
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    rows.reduce((most, row) => Math.max(most, row[column]?.length ?? 0), 0),
-  )
-  const line = (row: readonly string[]) => row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('  ')
-  return rows.map((row) => `${line(row).trimEnd()}\n`).join('')
 }
 
 function exceptionLine(entry: ExceptionEntry): string {

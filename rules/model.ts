@@ -6,6 +6,9 @@
 export const MEDIA = ['wired', 'wireless', 'vpn', 'mobile', 'unknown'] as const
 export type Medium = (typeof MEDIA)[number]
 
+/** What an id in the rule file looks like: of a segment, a service, a group, a rule or an exception. */
+export const ID = /^[a-z0-9][a-z0-9._-]{0,63}$/
+
 export const CATEGORIES = ['meeting', 'chat-call', 'webinar', 'infrastructure'] as const
 export type Category = (typeof CATEGORIES)[number]
 

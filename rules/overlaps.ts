@@ -17,6 +17,11 @@ export interface Overlap {
   readonly count: number
 }
 
+/** Behind the first of so many prefixes. */
+export function andMorePrefixes(count: number): string {
+  return count > 1 ? ` (and ${count - 1} more of its prefixes)` : ''
+}
+
 /** Each pair once, in the order of addresses. */
 export function overlaps(prefixes: readonly SegmentPrefix[]): readonly Overlap[] {
   const pairs = new Map<string, Overlap>()

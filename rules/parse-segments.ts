@@ -2,7 +2,7 @@
 import { parsePrefixes, quoted } from './address.ts'
 import type { IdSpace } from './ids.ts'
 import type { Medium, Place, Problem, SegmentEntry } from './model.ts'
-import { overlaps, type SegmentPrefix } from './overlaps.ts'
+import { andMorePrefixes, overlaps, type SegmentPrefix } from './overlaps.ts'
 import { resolvePath } from './paths.ts'
 import { formatPlace } from './problems.ts'
 import type { WrittenLists, WrittenSegment } from './schema.ts'
@@ -42,9 +42,8 @@ export function parseSegments(
   }
   reportRepeated(all, problems)
   for (const { inner, outer, count } of overlaps(all)) {
-    const more = count > 1 ? ` (and ${count - 1} more of its prefixes)` : ''
     const where = `${outer.prefix.text} of ${quoted(outer.segment)} at ${formatPlace(outer.place)}`
-    const what = `${inner.prefix.text} of segment ${quoted(inner.segment)}${more} lies inside ${where}`
+    const what = `${inner.prefix.text} of segment ${quoted(inner.segment)}${andMorePrefixes(count)} lies inside ${where}`
     problems.push({ severity: 'warning', ...inner.place, message: `${what}; the longer prefix wins there` })
   }
   return entries

@@ -7,7 +7,7 @@ import { type Ids, parseRules } from './parse-rules.ts'
 import { type Files, parseSegments } from './parse-segments.ts'
 import { parseServices } from './parse-services.ts'
 import { resolvePath } from './paths.ts'
-import { sortProblems } from './problems.ts'
+import { sortProblems, startOf } from './problems.ts'
 import { casesSchema, includedSchema, ruleFileSchema, type WrittenLists, type WrittenRuleFile } from './schema.ts'
 import { fieldOf } from './shape.ts'
 import { type Draft, readWritten, type Written } from './written.ts'
@@ -63,7 +63,7 @@ export function parseRuleFile(
 
 function unreadable(file: string): Problem {
   const message = `${quoted(file)} could not be read; is it there, and readable?`
-  return { severity: 'error', file, line: 1, column: 1, message }
+  return { severity: 'error', ...startOf(file), message }
 }
 
 /** The parts in the included files, null for one that could not be read as such. */

@@ -2,6 +2,11 @@
 import { quoted } from './address.ts'
 import type { Place, Problem } from './model.ts'
 
+/** For what is wrong with a file as a whole. */
+export function startOf(file: string): Place {
+  return { file, line: 1, column: 1 }
+}
+
 /** `file:line:column`, as editors and terminals link it. */
 export function formatPlace({ file, line, column }: Place): string {
   return `${file}:${line}:${column}`

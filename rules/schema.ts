@@ -4,7 +4,7 @@
  */
 import * as z from 'zod'
 import { quoted } from './address.ts'
-import { CATEGORIES, MEDIA, MODES, RULE_ACTIONS, RULE_MODES, VERDICT_ACTIONS } from './model.ts'
+import { CATEGORIES, ID, MEDIA, MODES, RULE_ACTIONS, RULE_MODES, VERDICT_ACTIONS } from './model.ts'
 import { didYouMean } from './problems.ts'
 
 const DAY = '(mon|tue|wed|thu|fri|sat|sun)'
@@ -18,7 +18,7 @@ const MAIN_KEYS = ['version', 'name', 'include', 'unknown_clients', 'mode', 'oth
 const NO_CONTROLS = /^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$/
 
 // `error` texts go on after "must be", see shape.ts.
-const id = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, {
+const id = z.string().regex(ID, {
   error: '1 to 64 lower-case letters, digits, "-", "_" or ".", the first a letter or digit',
 })
 const text = (longest: number) =>

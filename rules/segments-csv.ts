@@ -2,7 +2,7 @@
 import { parsePrefixes, quoted } from './address.ts'
 import { type CsvLine, MAX_CSV_LENGTH, placeOfCell, readCsv, tooManyCells } from './csv.ts'
 import type { Place, Prefix, Problem } from './model.ts'
-import { didYouMean } from './problems.ts'
+import { didYouMean, startOf } from './problems.ts'
 
 export interface PlacedPrefix {
   readonly prefix: Prefix
@@ -21,7 +21,7 @@ const HEADER = 'write "prefix" or "prefix,description", with commas'
 export function readSegmentsCsv(file: string, text: string): SegmentsCsv {
   const problems: Problem[] = []
   const report = (place: Place, message: string) => problems.push({ severity: 'error', ...place, message })
-  const start = { file, line: 1, column: 1 }
+  const start = startOf(file)
   if (text.length > MAX_CSV_LENGTH) {
     report(start, `the file has ${text.length} characters, more than ${MAX_CSV_LENGTH}; split it over several segments`)
     return { prefixes: [], problems }

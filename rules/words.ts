@@ -17,6 +17,19 @@ export function howMany(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`
 }
 
+/** Lines in which each column is as wide as its widest cell. */
+export function aligned(rows: readonly (readonly string[])[]): readonly string[] {
+  const widths: number[] = []
+  for (const cells of rows)
+    for (const [column, cell] of cells.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length)
+  return rows.map((cells) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
 /** A list of more than six is cut. */
 export function shortened(list: readonly string[]): string {
   return list.length <= 6 ? listed(list, 'and') : listed([...list.slice(0, 5), `${list.length - 5} more`], 'and')

@@ -41,7 +41,8 @@ export async function memory(
   const others: string[] = []
   for (const contender of theirs)
     for (const kibibytes of await measured(contender, 1)) others.push(`${contender.name} ${kibibytes.toFixed(1)} KiB`)
-  const remark = `${[...others, ''].join(', ')}each once; ours of ${OWN_STARTS} starts: what died while they opened, and is given back when more happens, counts as theirs`
+  const beside = others.length === 0 ? '' : `${others.join(', ')}, each once; `
+  const remark = `${beside}ours of ${OWN_STARTS} starts: what died while they opened, and is given back when more happens, counts as theirs`
   return [finding('memory', '–', summarise(own), { unit: 'KiB', isBetter: 'smaller', remark })]
 }
 
