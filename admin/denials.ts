@@ -49,6 +49,7 @@ export function createDenials(options: DenialsOptions): Denials {
   const clients = new Map<string, Arrivals<Kept>>()
   /** At most `most` are ever made. */
   const spare: Kept[] = []
+  const placeForTexts = createShelf()
 
   const drop = (kept: Kept) => {
     all.remove(kept.place)
@@ -57,16 +58,16 @@ export function createDenials(options: DenialsOptions): Denials {
   }
   const forget = (kept: Kept) => {
     drop(kept)
-    if (kept.own.size === 0) clients.delete(kept.denial.client)
+    if (kept.own.size === 0) clients.delete(kept.client)
   }
-  const isFresh = ({ at }: Denial) => at > now() - keepMs
+  const isFresh = ({ at }: Kept) => at > now() - keepMs
   const forgetStale = () => {
-    while (all.oldest !== null && !isFresh(all.oldest.value.denial)) forget(all.oldest.value)
+    while (all.oldest !== null && !isFresh(all.oldest.value)) forget(all.oldest.value)
   }
   const freshOf = (client: string) => {
     forgetStale()
     const own = clients.get(client)?.latestFirst() ?? []
-    return own.map(({ denial }) => denial).filter(isFresh)
+    return own.filter(isFresh).map(({ denial }) => denial)
   }
 
   return {
@@ -78,59 +79,94 @@ export function createDenials(options: DenialsOptions): Denials {
         own = new Arrivals<Kept>()
         clients.set(denial.client, own)
       } else if (own.size >= mostPerClient && own.oldest !== null) drop(own.oldest.value)
-      const kept = spare.pop() ?? new Kept()
+      const kept = spare.pop() ?? new Kept(placeForTexts())
       kept.hold(denial, own)
       all.addAt(kept.place)
       own.addAt(kept.ownPlace)
     },
-    // Copies, as what is kept is used again.
-    recent: (client) => freshOf(client).map((denial) => ({ ...denial })),
-    find(client, reference) {
-      const found = freshOf(client).find((denial) => denial.reference === reference)
-      return found === undefined ? null : { ...found }
-    },
+    recent: freshOf,
+    find: (client, reference) => freshOf(client).find((denial) => denial.reference === reference) ?? null,
+  }
+}
+
+/** Of a reference and a host, which are both ASCII; longer ones are kept as texts. */
+const TEXT_BYTES = 128
+const SLAB_BYTES = 256 * TEXT_BYTES
+
+/** Places for texts, many in one piece of memory. */
+function createShelf(): () => Buffer {
+  let slab = Buffer.alloc(0)
+  let used = 0
+  return () => {
+    if (used === slab.length) {
+      slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+      used = 0
+    }
+    used += TEXT_BYTES
+    return slab.subarray(used - TEXT_BYTES, used)
   }
 }
 
 /**
- * A denial, and where it stands in the order of all and in that of its client. Used again for another one when it is forgotten: in a
- * storm, what is made anew for each and lives for a second is what costs the garbage collector most.
+ * A denial, and where it stands in the order of all and in that of its client. Used again for another one when it is forgotten, and its
+ * texts are bytes outside of the heap: in a storm, what is made anew for each and lives for a second is what costs the garbage
+ * collector most.
  */
 class Kept {
-  readonly denial: { -readonly [Name in keyof Denial]: Denial[Name] } = {
-    reference: '',
-    at: 0,
-    client: '',
-    service: '',
-    segment: '',
-    rule: '',
-    by: 'rules',
-    host: '',
-    reason: null,
-    alternative: null,
-  }
+  at = 0
+  client = ''
   own: Arrivals<Kept> = NONE
   readonly place: Place<Kept>
   readonly ownPlace: Place<Kept>
+  readonly #bytes: Buffer
+  #referenceEnd = 0
+  #hostEnd = 0
+  /** Too long for the bytes. */
+  #long: Pick<Denial, 'reference' | 'host'> | null = null
+  #service = ''
+  #segment = ''
+  #rule = ''
+  #by: Decider = 'rules'
+  #reason: Texts | null = null
+  #alternative: Texts | null = null
 
-  constructor() {
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
     this.place = placeOf(this)
     this.ownPlace = placeOf(this)
   }
 
   hold(denial: Denial, own: Arrivals<Kept>): void {
-    const held = this.denial
-    held.reference = denial.reference
-    held.at = denial.at
-    held.client = denial.client
-    held.service = denial.service
-    held.segment = denial.segment
-    held.rule = denial.rule
-    held.by = denial.by
-    held.host = onItsOwn(denial.host)
-    held.reason = denial.reason
-    held.alternative = denial.alternative
+    const { reference, host } = denial
     this.own = own
+    this.at = denial.at
+    this.client = denial.client
+    this.#service = denial.service
+    this.#segment = denial.segment
+    this.#rule = denial.rule
+    this.#by = denial.by
+    this.#reason = denial.reason
+    this.#alternative = denial.alternative
+    const isLong = reference.length + host.length > TEXT_BYTES
+    this.#long = isLong ? { reference, host: onItsOwn(host) } : null
+    if (isLong) return
+    this.#referenceEnd = this.#bytes.write(reference, 0, 'latin1')
+    this.#hostEnd = this.#referenceEnd + this.#bytes.write(host, this.#referenceEnd, 'latin1')
+  }
+
+  get denial(): Denial {
+    return {
+      reference: this.#long?.reference ?? this.#bytes.toString('latin1', 0, this.#referenceEnd),
+      at: this.at,
+      client: this.client,
+      service: this.#service,
+      segment: this.#segment,
+      rule: this.#rule,
+      by: this.#by,
+      host: this.#long?.host ?? this.#bytes.toString('latin1', this.#referenceEnd, this.#hostEnd),
+      reason: this.#reason,
+      alternative: this.#alternative,
+    }
   }
 }
 

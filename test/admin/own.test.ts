@@ -239,6 +239,24 @@ t.test('denials are remembered for a while, and not without end', async (t) => {
   t.same(references('10.9.9.9'), [], 'a client without any')
 })
 
+t.test('a denial is told as it was, however long its host, and whatever came after it in its place', async (t) => {
+  const table = createDenials({ now: () => NOW, most: 300 })
+  const hosts = ['', 'zoom.us', '[2001:db8::1]', 'a'.repeat(91), 'b'.repeat(92), 'c'.repeat(93), `${'d.'.repeat(126)}e`]
+  const denials = Array.from({ length: 1000 }, (_, index) => ({
+    ...denialOf(`01a2091f-e347-730c-b151-${String(index).padStart(12, '0')}`, `10.21.0.${index % 2}`),
+    host: hosts[index % hosts.length] ?? '',
+    service: `service-${index}`,
+    by: index % 3 === 0 ? ('guard' as const) : ('rules' as const),
+  }))
+  for (const denial of denials) table.remember(denial)
+  const kept = denials.slice(-300).reverse()
+  for (const client of ['10.21.0.0', '10.21.0.1'])
+    t.strictSame(
+      table.recent(client),
+      kept.filter((denial) => denial.client === client),
+    )
+})
+
 t.test('a storm of denials leaves what a plain list would hold', async (t) => {
   let now = NOW
   const [keepMs, mostPerClient, most] = [50, 4, 10]
