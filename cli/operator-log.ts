@@ -1,6 +1,6 @@
 /** The log for operators; records are for auditors, and kept apart. */
 import { type Logger, pino } from 'pino'
-import { NAME, quote, quoteOrNull } from '../audit/text.ts'
+import { NAME, quoteOrNull, withinQuotes } from '../audit/text.ts'
 import type { TrafficEvent } from '../rules/events.ts'
 
 export type Log = Logger
@@ -24,8 +24,8 @@ export function openLog(): OperatorLog {
     recorded({ action, verdict: { segment, service, rule, exception }, destination }, reference) {
       const host = destination?.domain ?? destination?.ip ?? null
       lines.write(
-        `${begin}${timestamp()},"action":"${action}","reference":"${reference}","segment":${quote(segment.id, NAME)},` +
-          `"medium":"${segment.medium}","service":${quote(service, NAME)},"rule":${quote(rule, NAME)},` +
+        `${begin}${timestamp()},"action":"${action}","reference":"${reference}","segment":"${withinQuotes(segment.id, NAME)}",` +
+          `"medium":"${segment.medium}","service":"${withinQuotes(service, NAME)}","rule":"${withinQuotes(rule, NAME)}",` +
           `"exception":${quoteOrNull(exception, NAME)},"host":${quoteOrNull(host, NAME)},"msg":"recorded"}\n`,
       )
     },

@@ -21,6 +21,8 @@ export interface AnswerOptions {
 }
 
 const denialPages = preparePages()
+const PAGE_FIELDS = fixedFields('text/html', `Content-Security-Policy: ${PAGE_POLICY}\r\n`)
+const TEXT_FIELDS = fixedFields('text/plain', '')
 
 const REASONS: Readonly<Record<number, string>> = {
   400: 'Bad Request',
@@ -103,7 +105,7 @@ interface Status {
   readonly reference: string | null
 }
 
-/** `body`: bytes, as latin1. */
+/** `body`: bytes, as latin1. In a storm of denials only reference and length differ: each piece costs the same, however short it is. */
 function answer(
   status: number,
   body: string,
@@ -112,21 +114,31 @@ function answer(
   head: RequestHead | null,
   { name, now, keepAlive }: AnswerOptions,
 ): string {
-  const details = reference === null ? '' : `; details="ref=${reference}"`
-  const text =
-    `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}\r\n` +
-    `Date: ${httpDate(now())}\r\n` +
-    `Proxy-Status: ${name}; error=${error}${details}\r\n` +
-    (reference === null ? '' : `Landline-Reference: ${reference}\r\n`) +
-    `Content-Type: ${html ? 'text/html' : 'text/plain'}; charset=utf-8\r\n` +
-    `Content-Length: ${body.length}\r\n` +
-    'Cache-Control: no-store\r\n' +
-    (status === 405 ? 'Allow: GET, HEAD, OPTIONS\r\n' : '') +
-    (html ? `Content-Security-Policy: ${PAGE_POLICY}\r\n` : '') +
-    'X-Content-Type-Options: nosniff\r\n' +
-    'Vary: Accept, Accept-Language\r\n' +
-    `Connection: ${keepAlive ? 'keep-alive' : 'close'}\r\n\r\n`
+  const begin = beginning(status, error, name, httpDate(now()))
+  const ref = reference === null ? '' : `; details="ref=${reference}"\r\nLandline-Reference: ${reference}`
+  const allow = status === 405 ? '\r\nAllow: GET, HEAD, OPTIONS' : ''
+  const fields = (html ? PAGE_FIELDS : TEXT_FIELDS)[keepAlive ? 'keep' : 'close']
+  const text = `${begin}${ref}${allow}${fields}${body.length}\r\n\r\n`
   return head?.method === 'HEAD' ? text : text + body
+}
+
+let begun = { status: 0, error: '', name: '', date: '', text: '' }
+
+/** Status line and fields up to the reference; the last ones are kept. */
+function beginning(status: number, error: string, name: string, date: string): string {
+  if (begun.status !== status || begun.date !== date || begun.error !== error || begun.name !== name) {
+    const line = `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}`
+    begun = { status, error, name, date, text: `${line}\r\nDate: ${date}\r\nProxy-Status: ${name}; error=${error}` }
+  }
+  return begun.text
+}
+
+/** The fields that are always the same, up to the length; by what becomes of the connection. */
+function fixedFields(type: string, more: string): Readonly<Record<'keep' | 'close', string>> {
+  const fields = (connection: string) =>
+    `\r\nContent-Type: ${type}; charset=utf-8\r\nCache-Control: no-store\r\n${more}X-Content-Type-Options: nosniff\r\n` +
+    `Vary: Accept, Accept-Language\r\nConnection: ${connection}\r\nContent-Length: `
+  return { keep: fields('keep-alive'), close: fields('close') }
 }
 
 /** Browsers throw away what a refused tunnel says; a page is for plain HTTP alone. */
