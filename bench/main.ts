@@ -108,8 +108,8 @@ function parse() {
     const peers = values.peers?.split(',').filter((name) => name !== '') ?? (quick ? ['squid'] : Object.keys(PEERS))
     const strangers = peers.filter((name) => !(name in PEERS))
     if (strangers.length > 0) return `There is no peer ${strangers.join(', ')}.`
-    const rounds = Number(values.rounds ?? (quick ? 3 : 9))
-    const seconds = Number(values.seconds ?? 1)
+    const rounds = Number(values.rounds ?? (quick ? 5 : 21))
+    const seconds = Number(values.seconds ?? 0.5)
     if (!(rounds >= 1) || !(seconds > 0)) return '--rounds and --seconds are numbers above 0.'
     return {
       help: values.help,

@@ -5,8 +5,8 @@ import type { Finding, Line, Measured } from './report.ts'
 import type { Rate } from './scenarios.ts'
 import { ratios, summarise } from './statistics.ts'
 
-/** Rounds of warming up at most, however slow the machine is. */
-const MOST_WARM_ROUNDS = 12
+/** Of warming up at most, however slow the proxy is. */
+const MOST_WARM_SECONDS = 20
 
 export interface Pace {
   readonly rounds: number
@@ -41,8 +41,8 @@ export async function byTurns(
   for (const { started, contender } of running) {
     say(`${title}: ${contender.name} warms up`)
     let count = 0
-    for (let round = 0; round < MOST_WARM_ROUNDS && count < warm; round++)
-      count += (await field.run(started, load, seconds)).count || warm // one that answers nothing will not get better
+    for (let second = 0; second < MOST_WARM_SECONDS && count < warm; second++)
+      count += (await field.run(started, load, 1)).count || warm // one that answers nothing will not get better
   }
   const all: Round[][] = running.map(() => [])
   for (let round = 0; round < rounds; round++) {

@@ -11,19 +11,21 @@ import type { Finding } from './report.ts'
 import { OTHERS, RATES } from './scenarios.ts'
 import { ratios, type Summary, summarise } from './statistics.ts'
 
-/** Opened first, so that what a process needs once is there already, and what it needed for its start is given back. */
-const FIRST_TUNNELS = 1500
-const TUNNELS = 1500
+/** What a process took for its start is given back within that time. */
+const REST_MS = 40_000
+/** Opened first, so that what a process needs once is there already. */
+const FIRST_TUNNELS = 500
+const TUNNELS = 3000
 const LOOK_MS = 2000
-/** What a process took for its start is given back while it rests. It has settled when all of the last looks are as near as that. */
+/** It has settled when all of the last looks are as near as that. */
 const SETTLED_BYTES = 512 * 1024
 const SETTLED_LOOKS = 6
 const MOST_LOOKS = 45
 /** Of ours: what a heap has not yet given back weighs more than some hundred tunnels, and is another each time. */
-const OWN_STARTS = 5
+const OWN_STARTS = 3
 const MANY = 100_000
 
-/** KiB of resident memory for each of 1,500 more tunnels that are open and silent; each contender freshly started. */
+/** KiB of resident memory for each of 3,000 more tunnels that are open and silent; each contender freshly started. */
 export async function memory(
   field: Field,
   contenders: readonly Contender[],
@@ -49,6 +51,7 @@ export async function memory(
 /** One figure; none where the contender took too few of them. */
 async function tunnelKibibytes(field: Field, contender: Contender): Promise<readonly number[]> {
   const started = await field.start(contender)
+  await wait(REST_MS)
   const hold = async (tunnels: number) => {
     const { count } = await field.run(started, { kind: 'hold', tunnels }, 0)
     return { count, bytes: await settledBytes(started.pid) }

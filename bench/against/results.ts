@@ -13,7 +13,7 @@ const FAIR = `## What was fair
 - Landline, Squid and HAProxy hold the same policy: 10,000 client prefixes and 10,000 names of conferencing services, and a rule that
   keeps wireless clients from these. One request in ten that is let through is for such a name.
 - A tunnel opens with a TLS ClientHello that names its host, as a browser's does.
-- Before a round counts, each proxy has answered tens of thousands of the same requests.
+- Before a round counts, each proxy has answered the same requests for as long as a just-in-time compiler needs to settle: up to 20 s.
 
 ## What was not
 

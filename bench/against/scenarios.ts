@@ -26,7 +26,7 @@ const denied = (method: 'GET' | 'CONNECT'): Load => ({ kind: 'requests', method,
 
 export const RATES: readonly Rate[] = [
   {
-    ...{ id: 'get100', title: 'GET, 100 bytes', unit: 'requests', load: get('/small'), warm: 100_000, needs: 'any' },
+    ...{ id: 'get100', title: 'GET, 100 bytes', unit: 'requests', load: get('/small'), warm: 300_000, needs: 'any' },
     aims: [
       { against: 'Squid', bound: 2, goal: 2.5 },
       { against: 'HAProxy', bound: 0.45, goal: 0.6 },
@@ -34,11 +34,11 @@ export const RATES: readonly Rate[] = [
     ],
   },
   {
-    ...{ id: 'get64k', title: 'GET, 64 KiB', unit: 'requests', load: get('/large'), warm: 10_000, needs: 'any' },
+    ...{ id: 'get64k', title: 'GET, 64 KiB', unit: 'requests', load: get('/large'), warm: 30_000, needs: 'any' },
     aims: [{ against: 'Squid', bound: 2.2, goal: 3 }],
   },
   {
-    ...{ id: 'connect', title: 'CONNECT cycle', unit: 'cycles', load: { kind: 'cycles' }, warm: 40_000 },
+    ...{ id: 'connect', title: 'CONNECT cycle', unit: 'cycles', load: { kind: 'cycles' }, warm: 80_000 },
     needs: 'tunnels',
     aims: [{ against: 'Squid', bound: 1, goal: 1.15 }],
   },
@@ -53,13 +53,13 @@ export const RATES: readonly Rate[] = [
     aims: [{ against: 'Squid', bound: 1, goal: 1.3 }],
   },
   {
-    ...{ id: 'denyget', title: 'Denial of a GET, recorded', unit: 'denials', load: denied('GET'), warm: 100_000 },
+    ...{ id: 'denyget', title: 'Denial of a GET, recorded', unit: 'denials', load: denied('GET'), warm: 300_000 },
     needs: 'denies',
     aims: [{ against: 'Squid', bound: 1.5, goal: 2.5 }],
   },
   {
     ...{ id: 'denyconnect', title: 'Denial of a CONNECT, recorded', unit: 'denials', load: denied('CONNECT') },
-    ...{ warm: 100_000, needs: 'denies' },
+    ...{ warm: 300_000, needs: 'denies' },
     aims: [{ against: 'Squid', bound: 1, goal: 1.8 }],
   },
 ]
