@@ -3,12 +3,12 @@
 #   docker buildx build --platform linux/amd64,linux/arm64 --sbom=true --provenance=mode=max --tag REGISTRY/landline:VERSION --push .
 # Runs as a numeric user without privileges; the root file system may be read-only, /data is all that is written to.
 
-FROM node:24.21.0-bookworm-slim AS dependencies
+FROM node:26.10.0-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --omit=optional
 
-FROM node:24.21.0-bookworm-slim
+FROM node:26.10.0-bookworm-slim
 LABEL org.opencontainers.image.title="landline" \
       org.opencontainers.image.description="A forward proxy that keeps conferencing on the land line" \
       org.opencontainers.image.licenses="Apache-2.0"

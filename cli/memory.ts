@@ -4,6 +4,7 @@
  * connections. With these bounds it stays below 300; the collector works a little more often for that.
  */
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 
 /** Of what lives, in per cent: so much may come on top before all of the heap is looked through. */
 const GROWTH = 50
@@ -36,6 +37,26 @@ export function boundMemory(workers: number, { youngBytes, setFlag, everySecond 
     if (isSmall !== mayGrow) setFlag(`--semi-space-growth-factor=${isSmall ? 2 : 1}`)
     mayGrow = isSmall
   })
+}
+
+/** V8 lends what a thread held to the next one for a while; before that, a collection does not give it back. */
+const LENT_MS = 30_000
+
+/**
+ * What a thread held that has just ended goes back to the system: to read a large rule file takes hundreds of megabytes. V8 gives it back
+ * where it looks through all of the heap anyway, and with little to do it may not for hours. That takes some 40 ms, once.
+ */
+export function giveBackLater(): void {
+  setTimeout(collect, LENT_MS).unref()
+}
+
+/** Looks through all of the heap now. */
+export function collect(): void {
+  // Node.js has no call for it; its inspector has one that stops everything for twice as long, and gives less back.
+  setFlagsFromString('--expose-gc')
+  const gc: unknown = runInNewContext('gc')
+  setFlagsFromString('--no-expose-gc')
+  if (typeof gc === 'function') gc()
 }
 
 const MEANS: Means = {

@@ -8,6 +8,7 @@ import type { Blueprint } from '../rules/blueprint.ts'
 import type { Policy } from '../rules/policy.ts'
 import { type Candidate, type CandidateOptions, readHere } from './candidate.ts'
 import { isAtMost } from './load.ts'
+import { giveBackLater } from './memory.ts'
 
 /** Up to so many characters, the rules are read sooner than a thread starts. */
 const SMALL = 128 * 1024
@@ -40,6 +41,9 @@ async function readElsewhere(order: CandidateOrder): Promise<PackedCandidate> {
   return new Promise((resolve, reject) => {
     worker.once('message', resolve)
     worker.once('error', reject)
-    worker.once('exit', () => reject(new Error('the thread that reads the rules has ended without an answer')))
+    worker.once('exit', () => {
+      giveBackLater()
+      reject(new Error('the thread that reads the rules has ended without an answer'))
+    })
   })
 }

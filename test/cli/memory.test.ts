@@ -1,6 +1,6 @@
 /** V8's flags, as the room for new objects grows and is taken back. */
 import t from 'tap'
-import { boundMemory } from '../../cli/memory.ts'
+import { boundMemory, collect } from '../../cli/memory.ts'
 
 const MIB = 2 ** 20
 
@@ -36,4 +36,17 @@ t.test('with several threads nothing keeps one from growing because another is l
   const { flags, acts } = bounded(2)
   t.same(flags, ['--heap-growing-percent=50'])
   t.same(acts, [])
+})
+
+t.test('the heap is looked through when that is asked for', async (t) => {
+  const refs = Array.from({ length: 100 }, () => new WeakRef(['text']))
+  const alive = () => refs.filter((ref) => ref.deref() !== undefined).length
+  // What was looked at is held until the turn has ended.
+  const turn = () => new Promise((resolve) => setTimeout(resolve, 10))
+  t.equal(alive(), 100, 'nothing else has collected them')
+  await turn()
+  collect()
+  await turn()
+  t.equal(alive(), 0)
+  t.equal('gc' in globalThis, false, 'nobody else can ask for it')
 })
