@@ -5,14 +5,13 @@
 
 import { howMany } from '../rules/words.ts'
 import type { Checkpoint } from './checkpoint.ts'
-import { isOriginOf } from './checkpoint.ts'
 import { CHECKPOINTS, type Entry, readCheckpoints } from './checkpoint-file.ts'
-import { FileKeys } from './file-keys.ts'
 import type { Frontier } from './merkle.ts'
 import { NamedCheckpoints, nameOf } from './named-checkpoints.ts'
-import { checkSignature, isSameKey, type VerifierKey } from './note.ts'
+import type { VerifierKey } from './note.ts'
 import type { Place, Problems } from './problems.ts'
 import type { AuditRecord } from './read.ts'
+import { type Signed, Signers } from './signers.ts'
 
 /** A checkpoint that was kept elsewhere, and where it was read. */
 export interface OutsideCheckpoint extends Place {
@@ -40,15 +39,6 @@ export interface Head {
   readonly faults: number
 }
 
-/** A checkpoint that the log is held against. */
-interface Signed {
-  readonly checkpoint: Checkpoint
-  readonly place: Place
-  /** Whose signature it has: a key that was given, or one that only the folder names. */
-  readonly by: 'given' | 'named'
-  readonly isOutside: boolean
-}
-
 export class Heads {
   readonly #options: HeadsOptions
   readonly #entries: AsyncGenerator<Entry>
@@ -58,11 +48,7 @@ export class Heads {
   readonly #purged: OutsideCheckpoint[] = []
   /** By size and root: kept elsewhere, and not yet found in the folder. */
   readonly #notInFolder = new Map<string, OutsideCheckpoint>()
-  readonly #fileKeys: FileKeys
-  /** Told by records, and not yet under a checkpoint of the old key. */
-  #handovers: { readonly before: string; readonly key: string }[] = []
-  /** Keys that a given one has handed over to. */
-  readonly #heirs = new Set<string>()
+  readonly #signers: Signers
   readonly #names: NamedCheckpoints
   #lastSize = -1
   /** A purge takes the checkpoints of fewer records away. */
@@ -86,7 +72,7 @@ export class Heads {
   constructor(options: HeadsOptions) {
     this.#options = options
     this.#entries = readCheckpoints(options.path, options.bytes)
-    this.#fileKeys = new FileKeys(options.problems)
+    this.#signers = new Signers(options.keys, options.problems)
     this.#names = new NamedCheckpoints(options.path, options.problems)
     this.#outside = options.outside.toSorted((a, b) => a.checkpoint.size - b.checkpoint.size)
     for (const one of options.outside) this.#notInFolder.set(nameOf(one.checkpoint), one)
@@ -114,7 +100,7 @@ export class Heads {
       this.#purged.push(one)
       return
     }
-    const signed = this.#accept(one.checkpoint, one, true)
+    const signed = this.#signers.accept(one.checkpoint, one, true)
     const place = { file: one.file, line: one.line }
     const head = { size: part.size, root: () => part.root(), place, sequence: part.size, faults: 0 }
     if (signed !== null) this.#compare(signed, head)
@@ -130,14 +116,14 @@ export class Heads {
 
   async meet(head: Head): Promise<void> {
     while (this.#next?.checkpoint.size === head.size) {
-      if (this.#isAnnounced(this.#next)) this.#compare(this.#next, head)
+      if (this.#signers.isAnnounced(this.#next)) this.#compare(this.#next, head)
       await this.#advance()
     }
     // By now all keys are read that the folder names up to here.
     const met = this.#outside.filter(({ checkpoint }) => checkpoint.size === head.size)
     this.#outside = this.#outside.slice(met.length)
     for (const one of met) {
-      const signed = this.#accept(one.checkpoint, one, true)
+      const signed = this.#signers.accept(one.checkpoint, one, true)
       if (signed !== null) this.#compare(signed, head)
     }
   }
@@ -157,9 +143,9 @@ export class Heads {
 
   /** What a record says of keys and checkpoints. */
   told({ event, landline: { facts = {} } }: AuditRecord, place: Place, faults: number): void {
-    if (typeof facts.key === 'string') this.#fileKeys.told(facts.key)
+    if (typeof facts.key === 'string') this.#signers.file.told(facts.key)
     if (event.action === 'key-changed' && facts.handed_over === true)
-      this.#handovers.push({ before: String(facts.before), key: String(facts.key) })
+      this.#signers.handsOver(String(facts.before), String(facts.key))
     // Once lines are missing or too many, a checkpoint is met too late or too early to be compared.
     const isKept = Number(facts.size) >= this.#purgedSize
     if (event.action === 'checkpoint' && faults === 0 && isKept)
@@ -178,7 +164,7 @@ export class Heads {
     for (; this.#next !== null; await this.#advance())
       if (this.#next.checkpoint.size > head.sequence) beyond = this.#next
     for (const one of this.#outside) {
-      const signed = this.#accept(one.checkpoint, one, true)
+      const signed = this.#signers.accept(one.checkpoint, one, true)
       if (signed !== null && one.checkpoint.size > head.sequence) beyond = signed
     }
     if (beyond !== null) {
@@ -191,7 +177,7 @@ export class Heads {
       problems.add('replaced-checkpoint', { file, line }, checkpoint.size, what)
     }
     await this.#names.tellUnmet(this.#lastSize)
-    this.#fileKeys.tellIdle()
+    this.#signers.file.tellIdle()
     this.#tellPurged()
     if (this.#foreign === null) return
     const { checkpoint, place } = this.#foreign
@@ -209,15 +195,6 @@ export class Heads {
     this.#options.problems.add('purged', last, size, what)
   }
 
-  /** Records name the keys that sign: one that none of them names is not the log's own. */
-  #isAnnounced({ checkpoint, place, by }: Signed): boolean {
-    const key = this.#keyOf(checkpoint)
-    if (by === 'given' || key === null || this.#fileKeys.isTold(key)) return true
-    const what = `the checkpoint of ${howMany(checkpoint.size, 'record')} is signed by ${key.name}+${key.id}; no record before it says that this key signs`
-    this.#options.problems.add('foreign-key', place, checkpoint.size, what)
-    return false
-  }
-
   #compare(signed: Signed, head: Head): void {
     const { checkpoint, by, isOutside } = signed
     if (!isOutside) this.#names.expect(checkpoint)
@@ -233,19 +210,13 @@ export class Heads {
     if (isOutside && by === 'given') this.outsideSize = checkpoint.size
     if (by === 'given') this.#foreign = null
     else if (this.#options.keys.length > 0) this.#foreign ??= signed
-    this.signer = this.#keyOf(checkpoint)
-    if (by === 'given' && !this.#isBroken) this.#inherit(this.signer?.text)
-  }
-
-  /** What a trusted key has signed of a change of keys makes the next one trusted. */
-  #inherit(signer: string | undefined): void {
-    for (const { before, key } of this.#handovers) if (before === signer) this.#heirs.add(key)
-    this.#handovers = this.#handovers.filter(({ before }) => before !== signer)
+    this.signer = this.#signers.of(checkpoint)
+    if (by === 'given' && !this.#isBroken) this.#signers.inherit(this.signer?.text)
   }
 
   /** Whether a given key has handed over to the one that signed the newest checkpoint. */
   get isInherited(): boolean {
-    return this.signer !== null && this.#heirs.has(this.signer.text)
+    return this.signer !== null && this.#signers.isHeir(this.signer)
   }
 
   #tellMismatch(head: Head, { checkpoint, place, isOutside }: Signed): void {
@@ -268,50 +239,16 @@ export class Heads {
       if (entry.kind === 'torn') this.isTorn = true
       else if (entry.kind === 'damaged')
         problems.add('replaced-checkpoint', place, null, 'is neither a checkpoint nor a key')
-      else if (entry.kind === 'key') this.#fileKeys.add(entry.key, place)
+      else if (entry.kind === 'key') this.#signers.file.add(entry.key, place)
       else if (entry.checkpoint.size <= this.#lastSize) {
         const what = `the checkpoint of ${howMany(entry.checkpoint.size, 'record')} stands after one of ${this.#lastSize}`
         problems.add('replaced-checkpoint', place, entry.checkpoint.size, what)
       } else {
-        this.#fileKeys.hasSigned()
+        this.#signers.file.hasSigned()
         this.#lastSize = entry.checkpoint.size
         this.#notInFolder.delete(nameOf(entry.checkpoint))
-        this.#next = this.#accept(entry.checkpoint, place, false)
+        this.#next = this.#signers.accept(entry.checkpoint, place, false)
       }
     }
-  }
-
-  /** null, and a problem, where the signature is not good. */
-  #accept(checkpoint: Checkpoint, place: Place, isOutside: boolean): Signed | null {
-    const key = this.#keyOf(checkpoint)
-    const { problems, keys } = this.#options
-    const { size, note, origin } = checkpoint
-    if (key === null) {
-      const [signature] = note.signatures
-      const what = `the checkpoint of ${howMany(size, 'record')} is signed by ${signature?.name}+${signature?.id}, which neither was given nor is named in ${CHECKPOINTS}`
-      problems.add('foreign-key', place, size, what)
-      return null
-    }
-    if (checkSignature(note, key) !== 'good' || !isOriginOf(origin, key.name)) {
-      problems.add(
-        'replaced-checkpoint',
-        place,
-        size,
-        `the checkpoint of ${howMany(size, 'record')} does not fit its signature`,
-      )
-      return null
-    }
-    if (!isOutside && this.#fileKeys.newest?.text !== key.text) {
-      const what = `the checkpoint of ${howMany(size, 'record')} is signed by ${key.name}+${key.id}, which ${CHECKPOINTS} does not name before it`
-      problems.add('replaced-checkpoint', place, size, what)
-      return null
-    }
-    const isGiven = keys.some(({ text }) => text === key.text) || this.#heirs.has(key.text)
-    return { checkpoint, place, by: isGiven ? 'given' : 'named', isOutside }
-  }
-
-  #keyOf({ note }: Checkpoint): VerifierKey | null {
-    const known = [...this.#options.keys, ...this.#fileKeys.all]
-    return known.find((key) => note.signatures.some((signature) => isSameKey(signature, key))) ?? null
   }
 }

@@ -3,13 +3,13 @@
  * safe. When the disk fails, callers hear that (`block`) or are answered from a bounded buffer (`continue`), and the
  * writer tries again by itself until it can say, in the log, what was missed.
  */
-import { AuditError, type AuditErrorCode, errorName } from './error.ts'
-import type { AuditLog, AuditMeter } from './meter.ts'
+import { type Answers, Callers } from './callers.ts'
+import { AuditError, errorName } from './error.ts'
+import type { AuditMeter } from './meter.ts'
 import { type Pending, Queue, type QueueLimits } from './queue.ts'
 import type { Encoder, RecordedEvent } from './record.ts'
 import type { Sealer } from './sealer.ts'
 import type { Tail } from './tail.ts'
-import { Missed } from './trouble.ts'
 import { Turns, type Work } from './turns.ts'
 import type { ReferenceSource } from './uuid.ts'
 import type { Written } from './written.ts'
@@ -21,23 +21,19 @@ const GATHER_MS = 2
 const FIRST_RETRY_MS = 50
 const LAST_RETRY_MS = 1000
 
-export interface WriterOptions {
+export interface WriterOptions extends Answers {
   readonly tail: Tail
   /** Signs what is written; null where nothing is signed. */
   readonly sealer: Sealer | null
   readonly encoder: Encoder
   readonly references: ReferenceSource
-  readonly onFailure: 'block' | 'continue'
   readonly maxQueued: QueueLimits
   /** A batch that takes longer is treated as failed towards its callers. */
   readonly stallMs: number
   readonly segmentBytes: number
-  readonly now: () => number
   readonly meter: AuditMeter
-  readonly log: AuditLog
   /** Record `sequence` is in the log. */
   readonly wrote: (event: RecordedEvent, sequence: number) => void
-  readonly onRecord: (event: RecordedEvent, reference: string) => void
   /** Told how far the log is safe. */
   readonly written: Written
 }
@@ -51,15 +47,16 @@ export class Writer {
   #retry: NodeJS.Timeout | null = null
   #stalled = false
   #closed = false
-  readonly #missed = new Missed()
+  readonly #callers: Callers
 
   constructor(options: WriterOptions) {
     this.#options = options
     this.#queue = new Queue(options.maxQueued)
+    this.#callers = new Callers(options)
   }
 
   get healthy(): boolean {
-    return !this.#closed && !this.#stalled && this.#retry === null && this.#missed.isNone
+    return !this.#closed && !this.#stalled && this.#retry === null && this.#callers.missed.isNone
   }
 
   /** Resolves with the record's reference once it is safe. Rejects with AuditError; also with `continue`, where it may not be written as it is. */
@@ -68,16 +65,16 @@ export class Writer {
     if (this.#closed) return Promise.reject(new AuditError('ERR_AUDIT_CLOSED', 'The audit log is closed.'))
     const refusal = this.#queue.full ? 'ERR_AUDIT_QUEUE_FULL' : this.#stalled ? 'ERR_AUDIT_STALLED' : null
     if (onFailure === 'block') {
-      if (refusal !== null) return Promise.reject(this.#unrecorded(refusal))
+      if (refusal !== null) return Promise.reject(this.#callers.unrecorded(refusal))
       return new Promise((resolve, reject) => this.#enqueue(event, resolve, reject))
     }
     if (refusal === 'ERR_AUDIT_QUEUE_FULL') {
-      this.#unrecorded(refusal)
+      this.#callers.unrecorded(refusal)
       return Promise.resolve(references.next(now()))
     }
     return new Promise((resolve, reject) => {
       const pending = this.#enqueue(event, resolve, reject)
-      if (this.#stalled || this.#missed.isWaiting) this.#answer(pending)
+      if (this.#stalled || this.#callers.missed.isWaiting) this.#callers.answer(pending)
     })
   }
 
@@ -123,7 +120,7 @@ export class Writer {
     clearTimeout(timer)
     const missed = this.#queue.all()
     this.#queue.clear('none')
-    for (const pending of missed) this.#refuse(pending, 'ERR_AUDIT_CLOSED')
+    for (const pending of missed) this.#callers.refuse(pending, 'ERR_AUDIT_CLOSED')
     if (missed.length > 0)
       this.#options.log('error', 'audit: closed with records unwritten', { records: missed.length })
     return finished
@@ -224,7 +221,7 @@ export class Writer {
   }
 
   get #hasRecords(): boolean {
-    return this.#queue.length > 0 || this.#missed.isWaiting
+    return this.#queue.length > 0 || this.#callers.missed.isWaiting
   }
 
   async #seal(): Promise<void> {
@@ -236,7 +233,7 @@ export class Writer {
   /** The next batch, with the recovery record where that is due. */
   #take(): Pending[] {
     const batch = this.#queue.take(Math.min(BATCH_CHARACTERS, this.#options.segmentBytes))
-    const recovery = this.#queue.length > 0 ? null : this.#missed.tell(this.#options.now())
+    const recovery = this.#queue.length > 0 ? null : this.#callers.missed.tell(this.#options.now())
     if (recovery !== null) batch.push(this.#stamp(recovery, ignore, ignore, false))
     return batch
   }
@@ -262,13 +259,13 @@ export class Writer {
     this.#options.sealer?.grew()
     this.#options.written.advance(tail.sequence)
     meter.queued(this.#queue.length)
-    const told = this.#missed.told()
+    const told = this.#callers.missed.told()
     if (told !== null) log('info', 'audit: records are written again', { ...told })
     let sequence = tail.sequence - batch.length
     for (const pending of batch) {
       this.#options.wrote(pending.event, ++sequence)
       meter.recorded(pending.event.action)
-      this.#answer(pending)
+      this.#callers.answer(pending)
     }
     return true
   }
@@ -276,17 +273,17 @@ export class Writer {
   #failed(batch: readonly Pending[], error: unknown): void {
     const { onFailure, meter, log, now } = this.#options
     meter.writeFailed()
-    const recovery = this.#missed.isTelling ? batch.at(-1) : null
-    const trouble = this.#missed.failed(now(), errorName(error))
+    const recovery = this.#callers.missed.isTelling ? batch.at(-1) : null
+    const trouble = this.#callers.missed.failed(now(), errorName(error))
     const { attempts } = trouble
     // Each failure is counted; a line for each would fill another disk.
     if ((attempts & (attempts - 1)) === 0) log('error', 'audit: records cannot be written', { ...trouble })
     const left = batch.filter((pending) => pending !== recovery && (pending.kept || onFailure === 'continue'))
     this.#queue.putBack(left)
-    if (onFailure === 'continue') for (const pending of this.#queue.all()) this.#answer(pending)
+    if (onFailure === 'continue') for (const pending of this.#queue.all()) this.#callers.answer(pending)
     else
       for (const pending of batch)
-        if (pending !== recovery && !pending.kept) this.#refuse(pending, 'ERR_AUDIT_WRITE', error)
+        if (pending !== recovery && !pending.kept) this.#callers.refuse(pending, 'ERR_AUDIT_WRITE', error)
     meter.queued(this.#queue.length)
     const delay = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 10))
     this.#retry = setTimeout(() => {
@@ -301,39 +298,11 @@ export class Writer {
     this.#stalled = true
     log('error', 'audit: the disk does not answer', { stall_ms: stallMs, queued: this.#queue.length })
     const waiting = [...this.#writing, ...this.#queue.all()].filter(({ kept }) => !kept)
-    if (onFailure === 'continue') for (const pending of waiting) this.#answer(pending)
+    if (onFailure === 'continue') for (const pending of waiting) this.#callers.answer(pending)
     else {
-      for (const pending of waiting) this.#refuse(pending, 'ERR_AUDIT_STALLED')
+      for (const pending of waiting) this.#callers.refuse(pending, 'ERR_AUDIT_STALLED')
       this.#queue.clear('kept')
     }
-  }
-
-  #answer(pending: Pending): void {
-    if (pending.answered) return
-    pending.answered = true
-    pending.resolve(pending.id)
-    try {
-      this.#options.onRecord(pending.event, pending.id)
-    } catch (error) {
-      this.#options.log('error', 'audit: a listener failed', { error: errorName(error) })
-    }
-  }
-
-  #refuse(pending: Pending, code: AuditErrorCode, cause?: unknown): void {
-    if (pending.answered) return
-    pending.answered = true
-    pending.reject(this.#unrecorded(code, cause))
-  }
-
-  /** Counts a record that its caller was told is not in the log, or (`continue`) that never will be. */
-  #unrecorded(code: AuditErrorCode, cause?: unknown): AuditError {
-    const { onFailure, now } = this.#options
-    const one = onFailure === 'block' ? { refused: 1, lost: 0 } : { refused: 0, lost: 1 }
-    const reason = cause === undefined ? code : errorName(cause)
-    this.#missed.add({ since: now(), cause: reason, attempts: 0, ...one })
-    return new AuditError(code, `The record could not be written (${reason}). Look at the audit folder's disk.`, {
-      cause,
-    })
   }
 }
 
