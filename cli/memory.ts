@@ -42,12 +42,16 @@ export function boundMemory(workers: number, { youngBytes, setFlag, everySecond 
 /** V8 lends what a thread held to the next one for a while; before that, a collection does not give it back. */
 const LENT_MS = 30_000
 
+let later: NodeJS.Timeout | undefined
+
 /**
  * What a thread held that has just ended goes back to the system: to read a large rule file takes hundreds of megabytes. V8 gives it back
- * where it looks through all of the heap anyway, and with little to do it may not for hours. That takes some 40 ms, once.
+ * where it looks through all of the heap anyway, and with little to do it may not for hours. That takes some 40 ms, once for all threads
+ * that end shortly after each other.
  */
-export function giveBackLater(): void {
-  setTimeout(collect, LENT_MS).unref()
+export function giveBackLater(lentMs = LENT_MS, act = collect): void {
+  clearTimeout(later)
+  later = setTimeout(act, lentMs).unref()
 }
 
 /** Looks through all of the heap now. */

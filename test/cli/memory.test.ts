@@ -1,6 +1,6 @@
 /** V8's flags, as the room for new objects grows and is taken back. */
 import t from 'tap'
-import { boundMemory, collect } from '../../cli/memory.ts'
+import { boundMemory, collect, giveBackLater } from '../../cli/memory.ts'
 
 const MIB = 2 ** 20
 
@@ -49,4 +49,19 @@ t.test('the heap is looked through when that is asked for', async (t) => {
   await turn()
   t.equal(alive(), 0)
   t.equal('gc' in globalThis, false, 'nobody else can ask for it')
+})
+
+t.test('threads that end shortly after each other are given back in one go', async (t) => {
+  const done: string[] = []
+  const { promise, resolve } = Promise.withResolvers<void>()
+  giveBackLater(0, () => done.push('first'))
+  giveBackLater(0, () => done.push('second'))
+  giveBackLater(0, () => {
+    done.push('last')
+    resolve()
+  })
+  const waiting = setInterval(() => {}, 1000) // it keeps no process running by itself
+  await promise
+  clearInterval(waiting)
+  t.same(done, ['last'])
 })
