@@ -60,7 +60,7 @@ export class BodyRelay implements Consumer {
     if (isEmpty || follow === 0) this.#to.write(this.#takeHead())
     if (isEmpty) this.#finish()
     else {
-      this.#to.onDrain = () => this.#from.resume()
+      this.#to.feeder = this.#from
       this.#from.attach(this)
     }
   }
@@ -128,7 +128,7 @@ export class BodyRelay implements Consumer {
     const ended = this.#ended
     this.#ended = null
     this.#over = true
-    this.#to.onDrain = null
+    this.#to.feeder = null
     this.#from.release()
     this.#from.resume()
     ended?.(error)

@@ -82,7 +82,7 @@ export async function relay(
   judgeOpening: boolean,
 ): Promise<void> {
   const tunnel = new Tunnel(client, origin, options.limits.idleMs)
-  tunnels.open.add(tunnel)
+  const place = tunnels.open.add(tunnel)
   options.observer.tunnelOpened()
   exchange.relays = true
   try {
@@ -100,7 +100,7 @@ export async function relay(
       throw error
     }
   } finally {
-    tunnels.open.delete(tunnel)
+    tunnels.open.remove(place)
     options.observer.tunnelClosed((performance.now() - tunnel.startedAt) / 1000)
     tunnel.sample(options.observer)
     if (tunnel.timedOut) options.observer.limitReached('idle_ms')

@@ -3,7 +3,7 @@ import type { ExchangeKind } from '../rules/events.ts'
 import { type AnswerOptions, denialAnswer, failureAnswer, finalRecipientAnswer } from './answers.ts'
 import { connect } from './connect.ts'
 import type { Context } from './context.ts'
-import { Exchange } from './exchange.ts'
+import { type Carrier, Exchange } from './exchange.ts'
 import { ProxyError } from './failures.ts'
 import { forward } from './forward.ts'
 import { type HeadReaderOptions, readHead } from './head-reader.ts'
@@ -18,7 +18,7 @@ import type { Wire } from './wire.ts'
 /** `waiting` for a request, or for nothing but the client's end: may be cut at any time. `ending`: its last answer is leaving. */
 type State = 'waiting' | 'serving' | 'ending'
 
-export class Connection {
+export class Connection implements Carrier {
   readonly wire: Wire
   /** The one that is under way. */
   exchange: Exchange | null = null
@@ -63,6 +63,10 @@ export class Connection {
     this.wire.destroy(new ProxyError('ERR_DRAINED'))
   }
 
+  sever(): void {
+    this.wire.destroy(new ProxyError('ERR_SEVERED'))
+  }
+
   /** One request and its answer; false when the connection takes no more of them. */
   async #next(connected: Source): Promise<boolean> {
     let head: RequestHead | null
@@ -81,8 +85,7 @@ export class Connection {
     this.#isFirst = false
     const { options } = this.#context
     const source = this.#sources.ofRequest(connected, head)
-    const exchange = new Exchange(kindOf(head, options.ownHost), head.method, source, options)
-    exchange.onCut = () => this.wire.destroy(new ProxyError('ERR_SEVERED'))
+    const exchange = new Exchange(kindOf(head, options.ownHost), head.method, source, this, options)
     this.exchange = exchange
     try {
       if (exchange.kind === 'own') return await this.#answerItself(head, exchange)
@@ -177,7 +180,7 @@ export class Connection {
 
   /** A head that is none never becomes an exchange with a verdict. */
   #refuse(failure: ProxyError, connected: Source): void {
-    const exchange = new Exchange('http', '', connected, this.#context.options)
+    const exchange = new Exchange('http', '', connected, this, this.#context.options)
     this.#fail(failure, null, exchange)
     exchange.close()
   }

@@ -1,4 +1,5 @@
 /** What all exchanges of one proxy share. */
+import { Arrivals } from '../rules/arrivals.ts'
 import type { Observer } from '../rules/events.ts'
 import type { Guard } from './guard.ts'
 import type { HeadReaderOptions } from './head-reader.ts'
@@ -29,10 +30,11 @@ export interface Context {
 
 /** The open tunnels. */
 export class Tunnels {
-  readonly open = new Set<Tunnel>()
+  /** No Set, as for connections. */
+  readonly open = new Arrivals<Tunnel>()
 
   /** Count what the open tunnels have carried since they were last counted. */
   sample(observer: Pick<Observer, 'tunnelBytes'>): void {
-    for (const tunnel of this.open) tunnel.sample(observer)
+    for (const tunnel of this.open.latestFirst()) tunnel.sample(observer)
   }
 }

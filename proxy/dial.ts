@@ -2,7 +2,7 @@
 import type { Observer } from '../rules/events.ts'
 import type { Address } from '../rules/model.ts'
 import { type FailureCode, ProxyError } from './failures.ts'
-import { Wire } from './wire.ts'
+import { type Watcher, Wire } from './wire.ts'
 
 /** How long one address may keep the next one waiting (RFC 8305 §5 recommends 250 ms). */
 const ATTEMPT_DELAY_MS = 250
@@ -71,7 +71,8 @@ async function firstOf(
     )
   try {
     while (running.size > 0) {
-      const settled = await Promise.race([...others, ...[...running].map((attempt) => attempt.settled)])
+      const all = [...others, ...Array.from(running, ({ settled }) => settled)]
+      const settled = await (all.length === 1 ? all[0]! : Promise.race(all)) // there is a running one
       if (settled === 'late') return null
       running.delete(settled)
       if (settled.failure === null) return settled
@@ -83,50 +84,57 @@ async function firstOf(
   }
 }
 
-class Attempt implements Dialled {
+class Attempt implements Dialled, Watcher {
   readonly wire: Wire
   readonly address: Address
   failure: ProxyError | null = null
   /** Resolves with itself once connected or failed. */
   readonly settled: Promise<Attempt>
-  #timer: NodeJS.Timeout | undefined
+  readonly #begunAt = performance.now()
+  readonly #observer: Pick<Observer, 'dialled'>
+  readonly #timer: NodeJS.Timeout
+  #resolve!: (attempt: Attempt) => void // set in the constructor's promise
 
   constructor(address: Address, port: number, dialMs: number, observer: Pick<Observer, 'dialled'>) {
-    const before = performance.now()
     this.address = address
-    this.wire = Wire.dialling({ host: address.text, port, family: address.family, noDelay: true })
-    const { socket } = this.wire
+    this.#observer = observer
     this.settled = new Promise((resolve) => {
-      const end = (failure: ProxyError | null) => {
-        clearTimeout(this.#timer)
-        socket.off('connect', connected)
-        this.wire.onGone = null
-        this.failure = failure
-        const result =
-          failure === null
-            ? 'ok'
-            : failure.code === 'ERR_REFUSED'
-              ? 'refused'
-              : failure.code === 'ERR_DIAL_TIMEOUT'
-                ? 'timeout'
-                : 'error'
-        observer.dialled(result, (performance.now() - before) / 1000)
-        if (failure !== null) this.wire.destroy()
-        resolve(this)
-      }
-      const connected = () => end(null)
-      this.#timer = setTimeout(() => end(new ProxyError('ERR_DIAL_TIMEOUT')), dialMs)
-      socket.on('connect', connected)
-      this.wire.onGone = (error) => end(failureOf(error))
+      this.#resolve = resolve
     })
+    this.wire = Wire.dialling({ host: address.text, port, family: address.family, noDelay: true })
+    this.wire.socket.once('connect', () => this.#end(null))
+    this.wire.watcher = this
+    this.#timer = setTimeout(() => this.#end(new ProxyError('ERR_DIAL_TIMEOUT')), dialMs)
+  }
+
+  gone(error: Error | null): void {
+    this.#end(failureOf(error))
   }
 
   /** Another one was first, or none may go on. */
   abandon(): void {
-    clearTimeout(this.#timer)
-    this.wire.onGone = null
+    this.#letGo()
     this.wire.destroy()
   }
+
+  #end(failure: ProxyError | null): void {
+    this.#letGo()
+    this.failure = failure
+    this.#observer.dialled(resultOf(failure), (performance.now() - this.#begunAt) / 1000)
+    if (failure !== null) this.wire.destroy()
+    this.#resolve(this)
+  }
+
+  #letGo(): void {
+    clearTimeout(this.#timer)
+    this.wire.watcher = null
+  }
+}
+
+function resultOf(failure: ProxyError | null): 'ok' | 'refused' | 'timeout' | 'error' {
+  if (failure === null) return 'ok'
+  if (failure.code === 'ERR_REFUSED') return 'refused'
+  return failure.code === 'ERR_DIAL_TIMEOUT' ? 'timeout' : 'error'
 }
 
 const CODES: Readonly<Record<string, FailureCode>> = {

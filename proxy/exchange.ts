@@ -23,6 +23,12 @@ interface Recorded {
   readonly policy: Policy
 }
 
+/** What an exchange goes over. */
+export interface Carrier {
+  /** End it now, with all that is under way. */
+  sever(): void
+}
+
 export class Exchange {
   readonly kind: ExchangeKind
   readonly policy: Policy
@@ -35,14 +41,13 @@ export class Exchange {
   relays = false
   /** Rules that changed while it was open have ended it, or are about to. */
   severed = false
-  /** How it is ended from outside. */
-  onCut: () => void = () => {}
   outcome: Outcome = 'ok'
   error: ErrorType | null = null
   #evidence: Evidence
   #method: string
   readonly source: Source
   #options: ProxyOptions
+  #carrier: Carrier
   #shadow: Shadow | null
   #recorded: Recorded | null = null
   #refused = false
@@ -55,13 +60,14 @@ export class Exchange {
   #isClosed = false
   #id: string | null = null
 
-  constructor(kind: ExchangeKind, method: string, source: Source, options: ProxyOptions) {
+  constructor(kind: ExchangeKind, method: string, source: Source, carrier: Carrier, options: ProxyOptions) {
     this.kind = kind
     this.policy = options.policy()
     const shadow = kind === 'own' ? null : (options.shadow?.() ?? null)
     this.#shadow = shadow === null ? null : new Shadow(shadow)
     this.#method = method
     this.source = source
+    this.#carrier = carrier
     this.#options = options
     this.#evidence = {
       source: source.known ? source.address : null,
@@ -156,7 +162,7 @@ export class Exchange {
   /** End it now; what it still has under way is lost. */
   cut(): void {
     this.severed = true
-    if (!this.#isClosed) this.onCut()
+    if (!this.#isClosed) this.#carrier.sever()
   }
 
   /** What a recorded tunnel carried. Not waited for by anyone; a failure is the recorder's to report. */

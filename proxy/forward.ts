@@ -101,9 +101,8 @@ async function attempt(
 ): Promise<'keep' | 'close' | 'stale'> {
   const { client, head, context } = forwarding
   const { name, limits } = context.options
-  const clientGone = () => giveUp(wire, client)
-  client.onGone = clientGone
-  if (client.closed) clientGone()
+  client.watcher = { gone: () => giveUp(wire, client) }
+  if (client.closed) giveUp(wire, client)
   wire.write(requestHeadForOrigin(head, { via: name, toParent: asked === 'parent', keepAlive: key !== null }))
   const upload = head.framing.kind === 'none' ? NO_UPLOAD : uploadOf(forwarding, wire)
   wire.onIdle(limits.idleMs, () => {
@@ -128,7 +127,7 @@ async function attempt(
     throw cause
   } finally {
     if (!upload.complete) upload.cancel(new ProxyError('ERR_CLIENT_GONE'))
-    client.onGone = null
+    client.watcher = null
   }
 }
 

@@ -50,8 +50,8 @@ export class Pool {
    * loop on: by then, whatever its origin sent along with that answer has been read and has closed it.
    */
   give(key: string, wire: Wire): void {
-    wire.onDrain = null
-    wire.onGone = null
+    wire.feeder = null
+    wire.watcher = null
     const one = new Waiting(key, wire, this)
     wire.attach(one)
     this.#arriving.push(one)

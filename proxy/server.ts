@@ -4,6 +4,7 @@
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
+import { Arrivals } from '../rules/arrivals.ts'
 import { acceptWires } from './accept.ts'
 import { Connection } from './connection.ts'
 import { type Context, Tunnels } from './context.ts'
@@ -47,7 +48,8 @@ class ProxyServer implements Proxy {
   #context: Context
   #servers: Server[] = []
   #addresses: readonly AddressInfo[] = []
-  #connections = new Set<Connection>()
+  /** No Set: it leaves its former tables behind with all that was in them, each holding the next one, until the whole heap is looked through. */
+  #connections = new Arrivals<Connection>()
   #drain: Promise<void> | null = null
   #drained: () => void = () => {}
   #sampler: NodeJS.Timeout | undefined
@@ -79,7 +81,7 @@ class ProxyServer implements Proxy {
   }
 
   *#ongoing() {
-    for (const { exchange } of this.#connections) if (exchange !== null) yield exchange
+    for (const { exchange } of this.#connections.latestFirst()) if (exchange !== null) yield exchange
   }
 
   async listen(): Promise<readonly AddressInfo[]> {
@@ -107,9 +109,9 @@ class ProxyServer implements Proxy {
     const gone = new Promise<void>((resolve) => {
       this.#drained = resolve
     })
-    for (const connection of this.#connections) connection.drain()
+    for (const connection of this.#connections.latestFirst()) connection.drain()
     const timer = setTimeout(() => {
-      for (const connection of this.#connections) {
+      for (const connection of this.#connections.latestFirst()) {
         this.#options.observer.limitReached('drain_ms')
         connection.cut()
       }
@@ -201,11 +203,11 @@ class ProxyServer implements Proxy {
 
   /** Until the socket is gone and the last exchange has ended, which may be the later one. */
   async #care(connection: Connection): Promise<void> {
-    this.#connections.add(connection)
+    const place = this.#connections.add(connection)
     const closed = new Promise((resolve) => connection.wire.socket.once('close', resolve))
     await connection.serve()
     await closed
-    this.#connections.delete(connection)
+    this.#connections.remove(place)
     this.#context.occupancy.leave()
     if (this.#connections.size === 0) this.#drained()
   }

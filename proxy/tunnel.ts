@@ -6,15 +6,14 @@ export class Tunnel {
   /** Resolves when both directions have ended, or one of the sockets is gone. */
   readonly done: Promise<void>
   readonly startedAt = performance.now()
-  sentBytes = 0
-  receivedBytes = 0
   /** True once nothing has moved for the idle time. */
   timedOut = false
   /** `done` has been resolved. */
   over = false
-  #client: Wire
-  #origin: Wire
-  #openDirections = 2
+  readonly #client: Wire
+  readonly #origin: Wire
+  readonly #sent: Direction
+  readonly #received: Direction
   #sampledSent = 0
   #sampledReceived = 0
   #resolve!: () => void // set in the constructor's promise
@@ -25,8 +24,10 @@ export class Tunnel {
     this.done = new Promise((resolve) => {
       this.#resolve = resolve
     })
-    client.onGone = () => this.#gone(client, origin)
-    origin.onGone = () => this.#gone(origin, client)
+    this.#sent = new Direction(client, origin, this)
+    this.#received = new Direction(origin, client, this)
+    client.watcher = this.#sent
+    origin.watcher = this.#received
     const idle = () => {
       this.timedOut = true
       this.close()
@@ -35,28 +36,22 @@ export class Tunnel {
     origin.onIdle(idleMs, idle)
   }
 
+  get sentBytes(): number {
+    return this.#sent.bytes
+  }
+
+  get receivedBytes(): number {
+    return this.#received.bytes
+  }
+
   /** Start to relay what the origin says. */
   receive(): void {
-    this.#client.onDrain = () => this.#origin.resume()
-    this.#origin.attach(
-      this.#pipe(this.#origin, this.#client, (bytes) => {
-        this.receivedBytes += bytes
-      }),
-    )
+    this.#received.start(null)
   }
 
   /** Start to relay what the client says, after what was held of it. */
   send(held: Buffer | null): void {
-    if (held !== null && held.length > 0) {
-      this.sentBytes += held.length
-      this.#origin.write(held)
-    }
-    this.#origin.onDrain = () => this.#client.resume()
-    this.#client.attach(
-      this.#pipe(this.#client, this.#origin, (bytes) => {
-        this.sentBytes += bytes
-      }),
-    )
+    this.#sent.start(held)
   }
 
   /** Tell what was carried since the last time. */
@@ -69,45 +64,71 @@ export class Tunnel {
 
   /** End both sides at once. */
   close(): void {
-    this.#finish()
+    this.finish()
     this.#client.destroy()
     this.#origin.destroy()
   }
 
-  #pipe(from: Wire, to: Wire, count: (bytes: number) => void): Consumer {
-    return {
-      data: (chunk) => {
-        count(chunk.length)
-        to.pass(chunk, from)
-        if (to.isFull) from.pause()
-        return chunk.length
-      },
-      end: () => {
-        from.release()
-        this.#openDirections -= 1
-        if (this.#openDirections > 0) to.end()
-        else {
-          this.#finish()
-          to.destroySoon()
-        }
-      },
-      gone: () => this.#gone(from, to),
+  /** For its directions: one has ended. Returns whether both have. */
+  ended(): boolean {
+    const isWhole = this.#sent.isOver && this.#received.isOver
+    if (isWhole) this.finish()
+    return isWhole
+  }
+
+  /** For its directions, too. */
+  finish(): void {
+    this.over = true
+    this.#resolve()
+  }
+}
+
+/** What one side says, on its way to the other. */
+class Direction implements Consumer {
+  bytes = 0
+  isOver = false
+  readonly #from: Wire
+  readonly #to: Wire
+  readonly #tunnel: Tunnel
+
+  constructor(from: Wire, to: Wire, tunnel: Tunnel) {
+    this.#from = from
+    this.#to = to
+    this.#tunnel = tunnel
+  }
+
+  /** `held`: what was read of it before. */
+  start(held: Buffer | null): void {
+    if (held !== null && held.length > 0) {
+      this.bytes += held.length
+      this.#to.write(held)
     }
+    this.#to.feeder = this.#from
+    this.#from.attach(this)
+  }
+
+  data(chunk: Buffer): number {
+    this.bytes += chunk.length
+    this.#to.pass(chunk, this.#from)
+    if (this.#to.isFull) this.#from.pause()
+    return chunk.length
+  }
+
+  end(): void {
+    this.#from.release()
+    this.isOver = true
+    if (this.#tunnel.ended()) this.#to.destroySoon()
+    else this.#to.end()
   }
 
   /**
    * One of the sockets is gone. If it ended what it had to say, the other may still be sending that on, and is closed
    * after it; if it broke off, the other side is to see so.
    */
-  #gone(wire: Wire, other: Wire): void {
-    this.#finish()
-    if (wire.ended) other.destroySoon()
-    else if (wire.failure !== null) other.breakOff()
-    else other.destroy()
-  }
-
-  #finish(): void {
-    this.over = true
-    this.#resolve()
+  gone(): void {
+    this.#tunnel.finish()
+    if (this.#from.ended) this.#to.destroySoon()
+    else if (this.#from.failure !== null) this.#to.breakOff()
+    else this.#to.destroy()
   }
 }

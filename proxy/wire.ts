@@ -7,14 +7,18 @@ import { TLSSocket } from 'node:tls'
 import { Intake, type Taker } from './intake.ts'
 import { MAX_TEXT_BYTES, Outbox } from './outbox.ts'
 
+/** Is told when a socket is gone. */
+export interface Watcher {
+  /** `error` says why when it failed. */
+  gone(error: Error | null): void
+}
+
 /** Takes incoming bytes. One that takes fewer than it was given has let go of the wire by `release()`. */
-export interface Consumer {
+export interface Consumer extends Watcher {
   /** Returns how many bytes of the chunk it took. The chunk is lent: valid until the call returns. */
   data(chunk: Buffer): number
   /** The other side will send no more. */
   end(): void
-  /** The socket is gone; `error` says why when it failed. */
-  gone(error: Error | null): void
 }
 
 /** What may wait unread while nobody owns the input; beyond it the socket is paused. */
@@ -27,10 +31,10 @@ export class Wire implements Taker {
   /** The socket is closed, in both directions. */
   closed = false
   failure: Error | null = null
-  /** Called when written bytes have left, after there were too many. */
-  onDrain: (() => void) | null = null
-  /** Called once, when the socket is gone, whoever owns the input. */
-  onGone: ((error: Error | null) => void) | null = null
+  /** Is read again when written bytes have left, after there were too many. */
+  feeder: Wire | null = null
+  /** Told once, whoever owns the input. */
+  watcher: Watcher | null = null
   /** null: each chunk comes in a buffer of its own. */
   #intake: Intake | null
   #outbox: Outbox
@@ -49,7 +53,7 @@ export class Wire implements Taker {
       this.failure ??= error
     })
     socket.on('close', () => this.#closing())
-    socket.on('drain', () => this.onDrain?.())
+    socket.on('drain', () => this.feeder?.resume())
   }
 
   /** A wire on a socket that others have made. */
@@ -142,7 +146,7 @@ export class Wire implements Taker {
     }
   }
 
-  /** So much waits to leave that whoever writes should pause; `onDrain` tells when to go on. */
+  /** So much waits to leave that whoever writes should pause; `feeder` is then read on. */
   get isFull(): boolean {
     return this.socket.writableLength >= this.socket.writableHighWaterMark
   }
@@ -238,6 +242,6 @@ export class Wire implements Taker {
     const consumer = this.#consumer
     this.#consumer = null
     consumer?.gone(this.failure)
-    this.onGone?.(this.failure)
+    if (this.watcher !== consumer) this.watcher?.gone(this.failure)
   }
 }

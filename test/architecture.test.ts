@@ -25,6 +25,13 @@ const AMBIENT = /\bprocess\.(?:argv|env)\b|\bDate\.now\b|\bnew Date\(\)/
 const IMPURE =
   /\bMath\.random\b|\bcrypto\.|\bprocess\b|\bperformance\b|\bconsole\b|\bset(?:Timeout|Interval|Immediate)\b|\bfetch\(/
 
+/**
+ * A function that is written down where it is assigned to a property. V8 puts it among the old objects at once, and with it all that it knows
+ * (here: a connection) is held until the whole heap is looked through.
+ */
+const OLD_FUNCTION =
+  /\.#?\w+ (?:\?\?|\|\|)?= (?:async )?(?:(?:\([^()]*(?:\([^()]*\)[^()]*)*\)|\w+)(?:: [^=;\n]+)? =>|function\b).*/
+
 const IMPORT =
   /^\s*(?:import|export)\b[^'";]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm
 
@@ -33,6 +40,7 @@ function violations(sources: ReadonlyMap<string, string>): string[] {
   const found = [...sources].flatMap(([file, text]) => [
     ...importFaults(file, text, sources),
     ...ambientFaults(file, text),
+    ...heldFaults(file, text),
   ])
   return [...found, ...cycles(sources)].sort()
 }
@@ -70,6 +78,11 @@ function ambientFaults(file: string, text: string): string[] {
   const ambient = folderOf(file) === 'cli' ? null : AMBIENT.exec(code)
   const impure = folderOf(file) === 'rules' ? IMPURE.exec(code) : null
   return [ambient, impure].flatMap((match) => (match === null ? [] : [`${file} uses ${match[0]}: cli passes it in`]))
+}
+
+function heldFaults(file: string, text: string): string[] {
+  const found = folderOf(file) === 'proxy' ? OLD_FUNCTION.exec(text) : null
+  return found === null ? [] : [`${file} assigns a function to a property: give it a name first: ${found[0]}`]
 }
 
 function cycles(sources: ReadonlyMap<string, string>): string[] {
@@ -172,6 +185,23 @@ const caught: readonly {
     name: 'no cycle, where only a type goes round',
     files: { 'rules/a.ts': "import { b } from './b.ts'", 'rules/b.ts': "import type {\n  A,\n} from './a.ts'" },
     want: [],
+  },
+  {
+    name: 'a function that would be held in the old space',
+    files: {
+      'proxy/a.ts': 'wire.gone = () => end()',
+      'proxy/b.ts': 'this.#timer ??= async (error: Error): Promise<void> => end(error)',
+      'proxy/c.ts': 'exchange.cut = (done: () => void) => {',
+      'proxy/d.ts': 'socket.idle = function () {}',
+      'proxy/e.ts': 'const cut = () => end()\nexchange.cut = cut\nif (a.b === (c) || a.b >= d) e(() => f)',
+      'metrics/a.ts': 'gauge.collect = () => count()',
+    },
+    want: [
+      'proxy/a.ts assigns a function to a property: give it a name first: .gone = () => end()',
+      'proxy/b.ts assigns a function to a property: give it a name first: .#timer ??= async (error: Error): Promise<void> => end(error)',
+      'proxy/c.ts assigns a function to a property: give it a name first: .cut = (done: () => void) => {',
+      'proxy/d.ts assigns a function to a property: give it a name first: .idle = function () {}',
+    ],
   },
   {
     name: 'a file that is not there',
