@@ -4,12 +4,26 @@
  * connections. With these bounds it stays below 300; the collector works a little more often for that.
  */
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 
 /** Of what lives, in per cent: so much may come on top before all of the heap is looked through. */
 const GROWTH = 50
 /** For new objects; with less, too many of them outlive it while their request is under way. */
 const YOUNG_BYTES = 32 * 1024 * 1024
+
+/**
+ * V8 throws optimised code away with the hidden classes that it was made for, and those with the last objects of them: after a few looks
+ * through the heap in which no connection was open, or the first one in a quiet moment, all that carries the traffic would be slow again for
+ * a second of work. So they stay for as good as ever, and what has died in a quiet time is given back by give-back.ts instead. They are no
+ * more than the code that is in use refers to.
+ */
+const KEEP_CODE = ['--retain-maps-for-n-gc=1000000', '--memory-reducer-gc-count=0'] as const
+
+/**
+ * V8 puts what is made at a place in the code right among the old objects where what was made there before has lived long. In a burst all of
+ * it does; from then on the few that are put there hold, when they have died, all that they refer to until the whole heap is looked through:
+ * every connection that has ended.
+ */
+const NO_PRETENURING = '--no-allocation-site-pretenuring'
 
 /** The same bound for a thread of its own, as Node.js takes it: three times one of the two halves. */
 export const WORKER_LIMITS = { maxYoungGenerationSizeMb: ((YOUNG_BYTES / 2) * 3) / 2 ** 20 } as const
@@ -28,6 +42,8 @@ export interface Means {
  */
 export function boundMemory(workers: number, { youngBytes, setFlag, everySecond }: Means = MEANS): void {
   setFlag(`--heap-growing-percent=${GROWTH}`)
+  setFlag(NO_PRETENURING)
+  for (const flag of KEEP_CODE) setFlag(flag)
   if (workers > 1) return
   let mayGrow = true
   everySecond(() => {
@@ -37,30 +53,6 @@ export function boundMemory(workers: number, { youngBytes, setFlag, everySecond 
     if (isSmall !== mayGrow) setFlag(`--semi-space-growth-factor=${isSmall ? 2 : 1}`)
     mayGrow = isSmall
   })
-}
-
-/** V8 lends what a thread held to the next one for a while; before that, a collection does not give it back. */
-const LENT_MS = 30_000
-
-let later: NodeJS.Timeout | undefined
-
-/**
- * What a thread held that has just ended goes back to the system: to read a large rule file takes hundreds of megabytes. V8 gives it back
- * where it looks through all of the heap anyway, and with little to do it may not for hours. That takes some 40 ms, once for all threads
- * that end shortly after each other.
- */
-export function giveBackLater(lentMs = LENT_MS, act = collect): void {
-  clearTimeout(later)
-  later = setTimeout(act, lentMs).unref()
-}
-
-/** Looks through all of the heap now. */
-export function collect(): void {
-  // Node.js has no call for it; its inspector has one that stops everything for twice as long, and gives less back.
-  setFlagsFromString('--expose-gc')
-  const gc: unknown = runInNewContext('gc')
-  setFlagsFromString('--no-expose-gc')
-  if (typeof gc === 'function') gc()
 }
 
 const MEANS: Means = {

@@ -7,8 +7,8 @@ import { assemble } from '../rules/assemble.ts'
 import type { Blueprint } from '../rules/blueprint.ts'
 import type { Policy } from '../rules/policy.ts'
 import { type Candidate, type CandidateOptions, readHere } from './candidate.ts'
+import { giveBackLater } from './give-back.ts'
 import { isAtMost } from './load.ts'
-import { giveBackLater } from './memory.ts'
 
 /** Up to so many characters, the rules are read sooner than a thread starts. */
 const SMALL = 128 * 1024

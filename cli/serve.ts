@@ -19,6 +19,7 @@ import { endpointsOf, orCannotListen } from './cannot-listen.ts'
 import { listenForChanges } from './changes.ts'
 import { type ConfigFlags, formatConfigProblem, loadConfig } from './config.ts'
 import { archive, type First, firstPolicy, ruleFileOf, StartError } from './first-policy.ts'
+import { giveBackInQuietTimes } from './give-back.ts'
 import { beginning, changing } from './in-force.ts'
 import { EXIT, type ExitCode, type Io } from './io.ts'
 import { Keeper } from './keeper.ts'
@@ -194,6 +195,7 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     started = await untilDone('recording the start', () => audit.record(start), log)
     state = 'serving'
     boundMemory(workersOf(config))
+    giveBackInQuietTimes()
     log.info({ listeners: at, admin: adminPort, rules: name, revision, mode }, `landline listens on ${at.join(', ')}`)
 
     const signal = await Promise.race([stopped, plane.failed])

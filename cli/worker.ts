@@ -8,6 +8,7 @@ import { TallyBook } from '../audit/tally-book.ts'
 import { createReferences } from '../audit/uuid.ts'
 import { createTrafficMetrics } from '../metrics/traffic.ts'
 import type { ListenerOptions, ProxyLog } from '../proxy/options.ts'
+import { giveBackInQuietTimes } from './give-back.ts'
 import { labelMetrics } from './label-metrics.ts'
 import { unpack } from './packed-in-force.ts'
 import { createLocalPlane, type Plane } from './plane.ts'
@@ -40,6 +41,7 @@ const exchanges = createReferences()
 const tallies = new TallyBook()
 const tallying = setInterval(handOver, TALLY_MS)
 let plane: Plane | null = null
+giveBackInQuietTimes()
 
 function open(listeners: readonly ListenerOptions[]): Plane {
   return createLocalPlane({

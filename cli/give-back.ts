@@ -1,0 +1,63 @@
+/** What has died goes back to the system when there is little to do: to look through the whole heap stops everything for some 40 ms. */
+import { performance } from 'node:perf_hooks'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
+/** V8 lends what a thread held to the next one for a while; before that, a collection does not give it back. */
+const LENT_MS = 30_000
+
+let later: NodeJS.Timeout | undefined
+
+/**
+ * What a thread held that has just ended goes back to the system: to read a large rule file takes hundreds of megabytes. V8 gives it back
+ * where it looks through all of the heap anyway, and with little to do it may not for hours. That takes some 40 ms, once for all threads
+ * that end shortly after each other.
+ */
+export function giveBackLater(lentMs = LENT_MS, act = collect): void {
+  clearTimeout(later)
+  later = setTimeout(act, lentMs).unref()
+}
+
+/** Looks through all of the heap now. */
+export function collect(): void {
+  // Node.js has no call for it; its inspector has one that stops everything for twice as long, and gives less back.
+  setFlagsFromString('--expose-gc')
+  const gc: unknown = runInNewContext('gc')
+  setFlagsFromString('--no-expose-gc')
+  if (typeof gc === 'function') gc()
+}
+
+/** How often it is looked whether this is a quiet time. */
+const LOOK_MS = 60_000
+/** The part of such a time in which a thread had something to do, at most, for it to be quiet. */
+const QUIET = 0.05
+/** Work, in milliseconds, that may have left something to give back. */
+const WORK_MS = 30_000
+
+/** What `giveBackInQuietTimes` works on. */
+export interface QuietMeans {
+  /** Milliseconds in which this thread had something to do, since it began. */
+  readonly workedMs: () => number
+  readonly every: (ms: number, act: () => void) => void
+  readonly act: () => void
+}
+
+/** For this thread, from now on: in the first quiet minute after much work, what it has left is given back. */
+export function giveBackInQuietTimes({ workedMs, every, act }: QuietMeans = QUIET_MEANS): void {
+  let atLook = workedMs()
+  let atLast = atLook
+  every(LOOK_MS, () => {
+    const worked = workedMs()
+    const isQuiet = worked - atLook <= QUIET * LOOK_MS
+    atLook = worked
+    if (!isQuiet || worked - atLast < WORK_MS) return
+    atLast = worked
+    act()
+  })
+}
+
+const QUIET_MEANS: QuietMeans = {
+  workedMs: () => performance.eventLoopUtilization().active,
+  every: (ms, act) => void setInterval(act, ms).unref(),
+  act: collect,
+}
