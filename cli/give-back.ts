@@ -28,35 +28,43 @@ export function collect(): void {
 }
 
 /** How often it is looked whether this is a quiet time. */
-const LOOK_MS = 60_000
+const LOOK_MS = 10_000
 /** The part of such a time in which a thread had something to do, at most, for it to be quiet. */
 const QUIET = 0.05
 /** Work, in milliseconds, that may have left something to give back. */
-const WORK_MS = 30_000
+const WORK_MS = 500
+/** A large heap takes longer to look through: this part of all time may go into it. */
+const SHARE = 1 / 500
 
 /** What `giveBackInQuietTimes` works on. */
 export interface QuietMeans {
+  /** Milliseconds, monotonic. */
+  readonly now: () => number
   /** Milliseconds in which this thread had something to do, since it began. */
   readonly workedMs: () => number
   readonly every: (ms: number, act: () => void) => void
   readonly act: () => void
 }
 
-/** For this thread, from now on: in the first quiet minute after much work, what it has left is given back. */
-export function giveBackInQuietTimes({ workedMs, every, act }: QuietMeans = QUIET_MEANS): void {
-  let atLook = workedMs()
-  let atLast = atLook
+/** For this thread, from now on: in a quiet time after some work, what that has left is given back. */
+export function giveBackInQuietTimes({ now, workedMs, every, act }: QuietMeans = QUIET_MEANS): void {
+  let worked = workedMs()
+  let workedBefore = 0
+  let notBefore = 0
   every(LOOK_MS, () => {
-    const worked = workedMs()
-    const isQuiet = worked - atLook <= QUIET * LOOK_MS
-    atLook = worked
-    if (!isQuiet || worked - atLast < WORK_MS) return
-    atLast = worked
+    const last = worked
+    worked = workedMs()
+    const isQuiet = worked - last <= QUIET * LOOK_MS
+    if (!isQuiet || worked - workedBefore < WORK_MS || now() < notBefore) return
+    workedBefore = worked
+    const begin = now()
     act()
+    notBefore = now() + (now() - begin) / SHARE
   })
 }
 
 const QUIET_MEANS: QuietMeans = {
+  now: () => performance.now(),
   workedMs: () => performance.eventLoopUtilization().active,
   every: (ms, act) => void setInterval(act, ms).unref(),
   act: collect,

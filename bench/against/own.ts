@@ -13,14 +13,14 @@ import { ratios, type Summary, summarise } from './statistics.ts'
 
 /** What a process took for its start is given back within that time. */
 const REST_MS = 40_000
-/** Opened first, so that what a process needs once is there already. */
-const FIRST_TUNNELS = 500
+/** Opened first, so that what a process needs once is there already, and what died meanwhile is given back before and after alike. */
+const FIRST_TUNNELS = 1500
 const TUNNELS = 3000
 const LOOK_MS = 2000
 /** It has settled when all of the last looks are as near as that. */
 const SETTLED_BYTES = 512 * 1024
-const SETTLED_LOOKS = 6
-const MOST_LOOKS = 45
+const SETTLED_LOOKS = 13
+const MOST_LOOKS = 30
 /** Of ours: what a heap has not yet given back weighs more than some hundred tunnels, and is another each time. */
 const OWN_STARTS = 3
 const MANY = 100_000
@@ -64,7 +64,7 @@ async function tunnelKibibytes(field: Field, contender: Contender): Promise<read
   return after.count > TUNNELS / 10 ? [(after.bytes - before.bytes) / 1024 / after.count] : []
 }
 
-/** Resident memory once it no longer moves, or after a minute and a half. */
+/** Resident memory once it no longer moves, or after a minute. */
 async function settledBytes(pid: number): Promise<number> {
   const seen: number[] = []
   for (let look = 0; look < MOST_LOOKS; look++) {

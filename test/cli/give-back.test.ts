@@ -30,30 +30,37 @@ t.test('threads that end shortly after each other are given back in one go', asy
   t.same(done, ['last'])
 })
 
-t.test('in the first quiet minute after much work what it left is given back, once', async (t) => {
-  let worked = 1000
+t.test('in a quiet time after some work what that has left is given back', async (t) => {
+  let now = 0
+  let worked = 0
   let given = 0
   let look = () => {}
   giveBackInQuietTimes({
+    now: () => now,
     workedMs: () => worked,
     every: (ms, act) => {
-      t.equal(ms, 60_000)
+      t.equal(ms, 10_000)
       look = act
     },
     act: () => {
       given += 1
+      now += 50
     },
   })
-  /** A minute with so much work in it, in milliseconds. */
-  const minute = (work: number) => {
+  /** Ten seconds with so much work in them, in milliseconds; how often something has been given back by their end. */
+  const pass = (work: number) => {
+    now += 10_000
     worked += work
     look()
     return given
   }
-  t.equal(minute(100), 0, 'quiet, but nothing has been done yet')
-  t.equal(minute(50_000), 0, 'much work, but no quiet time')
-  t.equal(minute(100), 1)
-  t.equal(minute(0), 1, 'nothing since')
-  for (let index = 0; index < 9; index++) t.equal(minute(3000), 1)
-  t.equal(minute(3000), 2, 'many minutes with a little work')
+  t.equal(pass(100), 0, 'quiet, but hardly anything was done')
+  t.equal(pass(5000), 0, 'work, but no quiet time')
+  t.equal(pass(100), 1)
+  for (let index = 0; index < 6; index++) t.equal(pass(0), 1, 'nothing was done since')
+  t.equal(pass(5000), 1)
+  t.equal(pass(0), 2)
+  t.equal(pass(500), 2, 'it takes 50 ms: not again before 25 s are over')
+  t.equal(pass(0), 2)
+  t.equal(pass(0), 3)
 })
