@@ -1,4 +1,4 @@
-/** What has died goes back to the system when there is little to do: to look through the whole heap stops everything for some 40 ms. */
+/** What has died goes back to the system: to look through the whole heap stops a thread for 40 ms and more, so it is done where that matters least. */
 import { performance } from 'node:perf_hooks'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -18,12 +18,14 @@ export function giveBackLater(lentMs = LENT_MS, act = collect): void {
   later = setTimeout(act, lentMs).unref()
 }
 
-/** Looks through all of the heap now. */
+let gc: unknown
+
+/** Looks through all of the heap of this thread now. */
 export function collect(): void {
-  // Node.js has no call for it; its inspector has one that stops everything for twice as long, and gives less back.
+  // Node.js has no call for it; its inspector has one that stops everything for twice as long, and gives less back. The flag is one for all
+  // threads and stays set, as another one may be about to do the same; what runs already does not see it.
   setFlagsFromString('--expose-gc')
-  const gc: unknown = runInNewContext('gc')
-  setFlagsFromString('--no-expose-gc')
+  gc ??= runInNewContext('globalThis.gc')
   if (typeof gc === 'function') gc()
 }
 
@@ -56,10 +58,10 @@ export function giveBackInQuietTimes({ now, workedMs, every, act }: QuietMeans =
     worked = workedMs()
     const isQuiet = worked - last <= QUIET * LOOK_MS
     if (!isQuiet || worked - workedBefore < WORK_MS || now() < notBefore) return
-    workedBefore = worked
     const begin = now()
     act()
     notBefore = now() + (now() - begin) / SHARE
+    workedBefore = workedMs() // this was no work that leaves anything
   })
 }
 

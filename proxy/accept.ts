@@ -23,7 +23,7 @@ export function acceptWires(server: Server, accept: (wire: Wire) => void): boole
   const { _handle: handle } = server as unknown as { readonly _handle?: Partial<ListeningHandle> | null } // see above
   const emits = handle?.onconnection
   if (handle == null || typeof emits !== 'function') return false
-  const onconnection: ListeningHandle['onconnection'] = (status, client) => {
+  const onconnection = (status: number, client?: ClientHandle) => {
     if (status !== 0 || typeof client?.setNoDelay !== 'function') return emits.call(handle, status, client)
     client.setNoDelay(true)
     const intake = new Intake()

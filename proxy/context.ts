@@ -35,6 +35,6 @@ export class Tunnels {
 
   /** Count what the open tunnels have carried since they were last counted. */
   sample(observer: Pick<Observer, 'tunnelBytes'>): void {
-    for (const tunnel of this.open.latestFirst()) tunnel.sample(observer)
+    for (const tunnel of this.open) tunnel.sample(observer)
   }
 }

@@ -81,7 +81,7 @@ class ProxyServer implements Proxy {
   }
 
   *#ongoing() {
-    for (const { exchange } of this.#connections.latestFirst()) if (exchange !== null) yield exchange
+    for (const { exchange } of this.#connections) if (exchange !== null) yield exchange
   }
 
   async listen(): Promise<readonly AddressInfo[]> {
@@ -109,9 +109,9 @@ class ProxyServer implements Proxy {
     const gone = new Promise<void>((resolve) => {
       this.#drained = resolve
     })
-    for (const connection of this.#connections.latestFirst()) connection.drain()
+    for (const connection of this.#connections) connection.drain()
     const timer = setTimeout(() => {
-      for (const connection of this.#connections.latestFirst()) {
+      for (const connection of this.#connections) {
         this.#options.observer.limitReached('drain_ms')
         connection.cut()
       }

@@ -33,7 +33,7 @@ export class Wire implements Taker {
   failure: Error | null = null
   /** Is read again when written bytes have left, after there were too many. */
   feeder: Wire | null = null
-  /** Told once, whoever owns the input. */
+  /** Told when the socket is gone, whoever owns the input. */
   watcher: Watcher | null = null
   /** null: each chunk comes in a buffer of its own. */
   #intake: Intake | null

@@ -63,6 +63,11 @@ export class Arrivals<T> {
     this.#size -= 1
   }
 
+  /** The oldest first; none may be added or taken out meanwhile. */
+  *[Symbol.iterator](): Generator<T> {
+    for (let place = this.#first; place !== null; place = place.after) yield place.value
+  }
+
   /** The latest first. */
   latestFirst(): readonly T[] {
     const values: T[] = []

@@ -30,7 +30,7 @@ const IMPURE =
  * (here: a connection) is held until the whole heap is looked through.
  */
 const OLD_FUNCTION =
-  /\.#?\w+ (?:\?\?|\|\|)?= (?:async )?(?:(?:\([^()]*(?:\([^()]*\)[^()]*)*\)|\w+)(?:: [^=;\n]+)? =>|function\b).*/
+  /(?:\.#?\w+|\]) (?:\?\?|\|\||&&)?=\s+(?:async )?(?:(?:(?:<[^>]*>)?\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|\w+)(?:: [^;\n]+?)? =>|function\b).*/
 
 const IMPORT =
   /^\s*(?:import|export)\b[^'";]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm
@@ -193,6 +193,7 @@ const caught: readonly {
       'proxy/b.ts': 'this.#timer ??= async (error: Error): Promise<void> => end(error)',
       'proxy/c.ts': 'exchange.cut = (done: () => void) => {',
       'proxy/d.ts': 'socket.idle = function () {}',
+      'proxy/f.ts': 'wires[0] &&= <T>(a: (b: () => T) => void): (() => void) => {',
       'proxy/e.ts': 'const cut = () => end()\nexchange.cut = cut\nif (a.b === (c) || a.b >= d) e(() => f)',
       'metrics/a.ts': 'gauge.collect = () => count()',
     },
@@ -201,6 +202,7 @@ const caught: readonly {
       'proxy/b.ts assigns a function to a property: give it a name first: .#timer ??= async (error: Error): Promise<void> => end(error)',
       'proxy/c.ts assigns a function to a property: give it a name first: .cut = (done: () => void) => {',
       'proxy/d.ts assigns a function to a property: give it a name first: .idle = function () {}',
+      'proxy/f.ts assigns a function to a property: give it a name first: ] &&= <T>(a: (b: () => T) => void): (() => void) => {',
     ],
   },
   {

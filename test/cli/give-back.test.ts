@@ -34,6 +34,7 @@ t.test('in a quiet time after some work what that has left is given back', async
   let now = 0
   let worked = 0
   let given = 0
+  let takes = 50
   let look = () => {}
   giveBackInQuietTimes({
     now: () => now,
@@ -44,7 +45,8 @@ t.test('in a quiet time after some work what that has left is given back', async
     },
     act: () => {
       given += 1
-      now += 50
+      now += takes
+      worked += takes
     },
   })
   /** Ten seconds with so much work in them, in milliseconds; how often something has been given back by their end. */
@@ -62,5 +64,8 @@ t.test('in a quiet time after some work what that has left is given back', async
   t.equal(pass(0), 2)
   t.equal(pass(500), 2, 'it takes 50 ms: not again before 25 s are over')
   t.equal(pass(0), 2)
+  takes = 600
   t.equal(pass(0), 3)
+  for (let index = 0; index < 40; index++)
+    t.equal(pass(0), 3, 'a large heap: to look through it was no work that leaves anything')
 })
