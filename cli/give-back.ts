@@ -22,11 +22,15 @@ let gc: unknown
 
 /** Looks through all of the heap of this thread now. */
 export function collect(): void {
+  gc ??= exposedGc()
+  if (typeof gc === 'function') gc()
+}
+
+function exposedGc(): unknown {
   // Node.js has no call for it; its inspector has one that stops everything for twice as long, and gives less back. The flag is one for all
   // threads and stays set, as another one may be about to do the same; what runs already does not see it.
   setFlagsFromString('--expose-gc')
-  gc ??= runInNewContext('globalThis.gc')
-  if (typeof gc === 'function') gc()
+  return runInNewContext('globalThis.gc')
 }
 
 /** How often it is looked whether this is a quiet time. */
