@@ -12,8 +12,9 @@ import { everyUnreferenced } from './evidence.ts'
 import type { AuditLog } from './meter.ts'
 import { replaceFile } from './replace.ts'
 import { type BookLimits, TallyBook } from './tally-book.ts'
+import { contentOf } from './tally-content.ts'
 import { listHalfTallies, readTally, sealOf, type TallySeal, tallyName } from './tally-file.ts'
-import { HOUR_MS, type TallyRow, writeRow } from './tally-row.ts'
+import { HOUR_MS, type TallyRow } from './tally-row.ts'
 import { unsealedTallies } from './tally-unsealed.ts'
 
 export interface TalliesOptions {
@@ -173,12 +174,10 @@ class TallyKeeper implements Tallies {
 
   async #write(file: OpenFile): Promise<TallySeal> {
     const { dir, write = replaceFile } = this.#options
-    const requests = tallied(file)
-    const rows = Array.from(file.book.rows(), writeRow)
-    const content = Buffer.from(rows.join(''))
-    await write(dir, file.name, content)
-    file.seal = sealOf(file.name, content, { rows: rows.length, requests })
-    return file.seal
+    const { bytes, seal } = await contentOf(file.name, file.book.rows())
+    await write(dir, file.name, bytes)
+    file.seal = seal
+    return seal
   }
 
   /** In their order, so that only the newest files can be without a record. */

@@ -84,11 +84,9 @@ export interface TallySeal {
   readonly sha256: string
 }
 
-export function sealOf(file: string, content: Buffer, counts = countsOf(content)): TallySeal {
-  return { file, ...counts, size: content.length, sha256: hash('sha256', content, 'hex') }
-}
-
-function countsOf(content: Buffer): { readonly rows: number; readonly requests: number } {
+/** Of a file that is there. */
+export function sealOf(file: string, content: Buffer): TallySeal {
   const rows = content.toString().split('\n').slice(0, -1)
-  return { rows: rows.length, requests: rows.reduce((sum, line) => sum + (parseRow(line)?.count ?? 0), 0) }
+  const requests = rows.reduce((sum, line) => sum + (parseRow(line)?.count ?? 0), 0)
+  return { file, rows: rows.length, requests, size: content.length, sha256: hash('sha256', content, 'hex') }
 }

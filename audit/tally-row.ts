@@ -59,8 +59,6 @@ const NAME = 253
 
 /** One line, with its end. Of what was asked for, only what was said is written. */
 export function writeRow({ hour, segment, medium, service, rule, mode, revision, asked, count }: TallyRow): string {
-  const optional = (name: string, value: string | null | undefined) =>
-    value == null ? '' : `,"${name}":${quote(value, NAME)}`
   const host = asked?.host ?? null
   return (
     `{"hour":"${new Date(hour).toISOString()}","segment":${quote(segment, NAME)},"medium":"${medium}",` +
@@ -69,6 +67,10 @@ export function writeRow({ hour, segment, medium, service, rule, mode, revision,
     `${optional('prefix', asked?.prefix)},"rule":${quote(rule, NAME)},"mode":"${mode}",` +
     `"revision":${quote(revision, NAME)}${asked === null ? ',"overflow":true' : ''},"count":${count}}\n`
   )
+}
+
+function optional(name: string, value: string | null | undefined): string {
+  return value == null ? '' : `,"${name}":${quote(value, NAME)}`
 }
 
 /** The row of a line; null where it is none. */

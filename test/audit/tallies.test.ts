@@ -7,11 +7,14 @@ import t from 'tap'
 import type { Audit } from '../../audit/audit.ts'
 import { FLUSH_MS, openTallies, type Tallies, type TalliesOptions } from '../../audit/tallies.ts'
 import { TallyBook } from '../../audit/tally-book.ts'
-import { listTallies, readRows } from '../../audit/tally-file.ts'
+import { contentOf } from '../../audit/tally-content.ts'
+import { listTallies, readRows, sealOf } from '../../audit/tally-file.ts'
 import { HOUR_MS, parseRow, rowOf, type TallyRow, writeRow } from '../../audit/tally-row.ts'
 import type { Allowed } from '../../rules/events.ts'
 import { newKey, openSigned, told, verify } from './evidence-helpers.ts'
 import { denial, NOON, REVISION } from './helpers.ts'
+
+const FIRST = 'tally-20261123T120000Z.jsonl'
 
 const ROW: TallyRow = {
   hour: NOON,
@@ -106,6 +109,39 @@ t.test('what has no room in any row is counted as lost', async (t) => {
   t.equal(book.requests, 20)
 })
 
+t.test('a large book is written in pieces, and the seal tells what was written while requests went on', async (t) => {
+  const book = new TallyBook()
+  for (let n = 0; n < 900; n++) book.add(asking(`h${n}.zoom.us`))
+  let pauses = 0
+  const { bytes, seal } = await contentOf(FIRST, book.rows(), async () => {
+    pauses++
+    for (const host of ['h0.zoom.us', 'h899.zoom.us']) book.add(asking(host))
+    if (pauses < 3) book.add(asking(`new${pauses}.zoom.us`))
+  })
+  t.ok(pauses >= 4, `${pauses} pauses`)
+  t.same(seal, sealOf(FIRST, bytes), 'as who reads the file would say')
+  t.equal(seal.rows, 902)
+  t.ok(seal.requests > 902 && seal.requests < book.requests, 'what came too late is in the next file')
+  t.same((await contentOf(FIRST, new TallyBook().rows())).seal, sealOf(FIRST, Buffer.alloc(0)), 'nothing')
+})
+
+t.test('what is asked for while the file is written is in it the next time', async (t) => {
+  const dir = t.testdir()
+  const { tallies, clock } = open(dir, {
+    write: async (folder, name, content) => {
+      if (clock.at === NOON) tallies.add([ROW])
+      writeFileSync(join(folder, name), content)
+    },
+  })
+  tallies.add([ROW])
+  await tallies.flush()
+  t.same(await rowsIn(dir), [ROW])
+  clock.at += 1
+  await tallies.flush()
+  t.same(await rowsIn(dir), [{ ...ROW, count: 2 }])
+  await tallies.close()
+})
+
 interface Open {
   readonly tallies: Tallies
   readonly records: Record<string, unknown>[]
@@ -158,8 +194,6 @@ async function rowsIn(dir: string): Promise<(TallyRow | null)[]> {
   for (const file of await listTallies(dir)) for await (const row of readRows(file)) rows.push(row)
   return rows
 }
-
-const FIRST = 'tally-20261123T120000Z.jsonl'
 
 t.test('an hour is written again and again, and named with its hash once it is over', async (t) => {
   const dir = t.testdir()
