@@ -5,7 +5,7 @@
 import { parseAddress, parsePrefix } from '../rules/address.ts'
 import { canonicalHost } from '../rules/host.ts'
 import type { Address, Prefix } from '../rules/model.ts'
-import { buildNameIndex, type NameIndex, ownerOfName } from '../rules/name-index.ts'
+import { buildNameIndex, findName, type NameIndex } from '../rules/name-index.ts'
 import { packNames } from '../rules/packed.ts'
 import { buildPrefixTable } from '../rules/prefix-table.ts'
 
@@ -49,10 +49,14 @@ function many<T>(count: number, make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index))
 }
 
+function foundOrNone(found: number): number | undefined {
+  return found === -1 ? undefined : found
+}
+
 function nameIndex(names: readonly string[]): NameIndex {
   return buildNameIndex(
     packNames(names),
-    names.map((_, at) => ({ at, below: true })),
+    names.map((_, at) => ({ at, below: true, owner: at + 1 })),
   )
 }
 
@@ -96,31 +100,31 @@ measure(
 const known = () => names[random(COUNT)] as string
 const flat = (text: string) => Buffer.from(text).toString() // a text put together is slow to read the first time
 const hosts = (make: (index: number) => string) => many(QUERIES, (index) => flat(make(index)))
-measure('name, known', hosts(known), (name) => ownerOfName(nameTable, name) || undefined)
+measure('name, known', hosts(known), (name) => foundOrNone(findName(nameTable, name)))
 measure(
   'name, below a known one',
   hosts(() => `www.eu.${known()}`),
-  (name) => ownerOfName(nameTable, name) || undefined,
+  (name) => foundOrNone(findName(nameTable, name)),
 )
 measure(
   'name, unknown',
   hosts((index) => `www.unknown-${index}.example`),
-  (name) => ownerOfName(nameTable, name) || undefined,
+  (name) => foundOrNone(findName(nameTable, name)),
 )
 measure(
   'name, 100 labels below a known one',
   hosts(() => `${deep}.${known()}`),
-  (name) => ownerOfName(nameTable, name) || undefined,
+  (name) => foundOrNone(findName(nameTable, name)),
 )
 measure(
   'name, 100 labels, unknown',
   hosts((index) => `${deep}.unknown-${index}.example`),
-  (name) => ownerOfName(nameTable, name) || undefined,
+  (name) => foundOrNone(findName(nameTable, name)),
 )
 measure(
   'the same beside an entry of 101 labels',
   hosts((index) => `${deep}.unknown-${index}.example`),
-  (name) => ownerOfName(deepTable, name) || undefined,
+  (name) => foundOrNone(findName(deepTable, name)),
 )
 
 measure(

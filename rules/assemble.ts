@@ -53,7 +53,7 @@ export function assemble(blueprint: Blueprint, entries: Entries = unpack(bluepri
     blueprint,
     seats: seatLookup(blueprint.seats, perSegment),
     unknownSeat,
-    names: nameLookup(blueprint.names, services),
+    names: nameLookup(blueprint.names.index, services),
     addresses: serviceLookup(blueprint.addresses, services),
     candidates: buildCandidates(rules, [unknownSeat, ...perSegment], services),
   }

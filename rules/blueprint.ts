@@ -6,7 +6,7 @@ import type { Mode, RuleFile, SegmentEntry, ServiceEntry } from './model.ts'
 import { buildNameIndex, type NameEntry, type NameIndex } from './name-index.ts'
 import { type PackedNames, type PackedPrefixes, packNames, packPrefixes, type Span } from './packed.ts'
 import { buildPrefixIndex, type PrefixIndex } from './prefix-index.ts'
-import { sharedWordsFrom } from './shared.ts'
+import { sharedWords } from './shared.ts'
 
 export interface Blueprint {
   readonly revision: string
@@ -16,21 +16,26 @@ export interface Blueprint {
   /** The catalogue's and the rule file's, one for each id. */
   readonly services: readonly PackedService[]
   /** Prefix → the place of its segment in the file. */
-  readonly seats: PackedTable<PackedPrefixes, PrefixIndex>
+  readonly seats: PrefixTable
   /** Prefix → the place of its service among `services`. */
-  readonly addresses: PackedTable<PackedPrefixes, PrefixIndex>
-  /** Name → the place of its service among `services`, or `SHARED`. */
-  readonly names: PackedTable<PackedNames, NameIndex>
+  readonly addresses: PrefixTable
+  readonly names: NameTable
 }
 
 /** Owners in the index are places in the list plus 1; `belongsTo` says for each place whose it is. */
-export interface PackedTable<List, Index> {
-  readonly list: List
-  readonly index: Index
+export interface PrefixTable {
+  readonly list: PackedPrefixes
+  readonly index: PrefixIndex
   readonly belongsTo: Uint32Array
 }
 
-/** A name that several things share, and that therefore is no service's. */
+/** Owners in the index are places of services plus 1, or `SHARED`. */
+export interface NameTable {
+  readonly list: PackedNames
+  readonly index: NameIndex
+}
+
+/** The owner of a name that several things share, and that therefore is no service's. */
 export const SHARED = 0xffffffff
 
 export interface PackedRuleFile extends Omit<RuleFile, 'segments' | 'services'> {
@@ -70,24 +75,24 @@ export function drawBlueprint(
 ): Blueprint {
   const places = new Map(services.map(({ id }, place) => [id, place]))
   const seatSpans = new Spans<SegmentEntry['prefixes'][number]>()
-  const segments = file.segments.map((segment, place) => ({
-    ...segment,
-    prefixes: seatSpans.take(segment.prefixes, place),
-  }))
+  const segments = file.segments.map((segment) => ({ ...segment, prefixes: seatSpans.take(segment.prefixes) }))
   const addressSpans = new Spans<ServiceEntry['prefixes'][number]>()
   const nameSpans = new Spans<string>()
-  const packed = services.map((service, place) => ({
+  const packed = services.map((service) => ({
     ...service,
-    prefixes: addressSpans.take(service.prefixes, place),
-    ...spansOfNames(service, (list, { shared }) => nameSpans.take(list, shared ? SHARED : place)),
+    prefixes: addressSpans.take(service.prefixes),
+    domains: nameSpans.take(service.domains),
+    hosts: nameSpans.take(service.hosts),
+    sharedDomains: nameSpans.take(service.sharedDomains),
+    sharedHosts: nameSpans.take(service.sharedHosts),
   }))
   return {
     revision,
     mode,
     file: { ...file, segments, services: file.services.flatMap(({ id }) => places.get(id) ?? []) },
     services: packed,
-    seats: prefixTable(seatSpans, seatSpans.items.keys()),
-    addresses: prefixTable(addressSpans, builtInFirst(packed)),
+    seats: prefixTable(seatSpans, segments, seatSpans.items.keys()),
+    addresses: prefixTable(addressSpans, packed, builtInFirst(packed)),
     names: nameTable(nameSpans, packed),
   }
 }
@@ -95,42 +100,24 @@ export function drawBlueprint(
 /** Lists put one after the other. */
 class Spans<T> {
   readonly items: T[] = []
-  readonly #owners: number[] = []
 
-  take(list: readonly T[], owner: number): Span {
+  take(list: readonly T[]): Span {
     const first = this.items.length
-    for (const item of list) {
-      this.items.push(item)
-      this.#owners.push(owner)
-    }
+    for (const item of list) this.items.push(item)
     return { first, end: this.items.length }
-  }
-
-  belongsTo(): Uint32Array {
-    return sharedWordsFrom(this.#owners, Number)
-  }
-}
-
-function spansOfNames(
-  service: ServiceEntry,
-  take: (list: readonly string[], named: (typeof NAMED)[NameList]) => Span,
-): Readonly<Record<NameList, Span>> {
-  return {
-    domains: take(service.domains, NAMED.domains),
-    hosts: take(service.hosts, NAMED.hosts),
-    sharedDomains: take(service.sharedDomains, NAMED.sharedDomains),
-    sharedHosts: take(service.sharedHosts, NAMED.sharedHosts),
   }
 }
 
 /** `order`: the places in the list; of two owners of one prefix the later one has it. */
 function prefixTable(
-  spans: Spans<SegmentEntry['prefixes'][number]>,
+  { items }: Spans<SegmentEntry['prefixes'][number]>,
+  holders: readonly { readonly prefixes: Span }[],
   order: Iterable<number>,
-): PackedTable<PackedPrefixes, PrefixIndex> {
-  const { items } = spans
+): PrefixTable {
   const entries = Array.from(order, (at) => [items[at]!, at + 1] as const) // a place in the list
-  return { list: packPrefixes(items), index: buildPrefixIndex(entries), belongsTo: spans.belongsTo() }
+  const belongsTo = sharedWords(items.length)
+  for (const [place, { prefixes }] of holders.entries()) belongsTo.fill(place, prefixes.first, prefixes.end)
+  return { list: packPrefixes(items), index: buildPrefixIndex(entries), belongsTo }
 }
 
 /** So that a user's prefix comes before a built-in one. */
@@ -145,22 +132,22 @@ interface Claim extends NameEntry {
   readonly isUsers: boolean
 }
 
-function nameTable(spans: Spans<string>, services: readonly PackedService[]): PackedTable<PackedNames, NameIndex> {
-  const { items } = spans
+function nameTable({ items }: Spans<string>, services: readonly PackedService[]): NameTable {
   const claims = { exact: new Map<string, Claim>(), below: new Map<string, Claim>() }
-  for (const service of services) {
+  for (const [place, service] of services.entries()) {
     const isUsers = service.origin === 'rules'
     for (const key of NAME_LISTS) {
-      const { below } = NAMED[key]
+      const { below, shared } = NAMED[key]
+      const owner = shared ? SHARED : place + 1
       const claimed = below ? claims.below : claims.exact
       for (let at = service[key].first; at < service[key].end; at++) {
         const name = items[at]! // a place in the list
-        if (isUsers || !claimed.has(name)) claimed.set(name, { at, below, isUsers })
+        if (isUsers || !claimed.has(name)) claimed.set(name, { at, below, owner, isUsers })
       }
     }
   }
   // In the table the name alone comes before the name with all below it: a built-in host would hide a user's domain.
   const exact = [...claims.exact].filter(([name]) => !claims.below.get(name)?.isUsers).map(([, claim]) => claim)
   const list = packNames(items)
-  return { list, index: buildNameIndex(list, [...claims.below.values(), ...exact]), belongsTo: spans.belongsTo() }
+  return { list, index: buildNameIndex(list, [...claims.below.values(), ...exact]) }
 }

@@ -1,14 +1,12 @@
 /** What a look-up in a shared table gives: the objects that a decision speaks of, made when they are asked for. */
-import { type PackedTable, SHARED } from './blueprint.ts'
+import { type PrefixTable, SHARED } from './blueprint.ts'
 import type { Address, AddressLookup, NameLookup, Segment } from './model.ts'
-import { type NameIndex, ownerOfName } from './name-index.ts'
-import { nameLengthAt, type PackedNames, type PackedPrefixes, prefixAt } from './packed.ts'
+import { findName, lengthAt, type NameIndex, ownerAt } from './name-index.ts'
+import { prefixAt } from './packed.ts'
 import type { Named, Seat, Service } from './policy.ts'
 import { ownerOf, type PrefixIndex } from './prefix-index.ts'
 
 // `!` on an array element in this file: an owner has a place in the list, and a place belongs to a segment or service.
-
-type PrefixTable = PackedTable<PackedPrefixes, PrefixIndex>
 
 /** Address → seat. `places`: each segment of the file, with its class. */
 export function seatLookup(
@@ -33,18 +31,15 @@ export function serviceLookup(
 }
 
 /** Name → service. */
-export function nameLookup(
-  { list, index, belongsTo }: PackedTable<PackedNames, NameIndex>,
-  services: readonly Service[],
-): NameLookup<Named> {
+export function nameLookup(index: NameIndex, services: readonly Service[]): NameLookup<Named> {
   return {
     lookup(name) {
-      const at = ownerOfName(index, name) - 1
-      if (at < 0) return undefined
-      const place = belongsTo[at]!
+      const found = findName(index, name)
+      if (found === -1) return undefined
+      const owner = ownerAt(index, found)
       return {
-        service: place === SHARED ? null : services[place]!,
-        match: name.slice(name.length - nameLengthAt(list, at)),
+        service: owner === SHARED ? null : services[owner - 1]!,
+        match: name.slice(name.length - lengthAt(index, found)),
       }
     },
   }

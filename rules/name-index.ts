@@ -13,6 +13,8 @@ export interface NameEntry {
   readonly at: number
   /** True: the name and all below it; false: the name alone. */
   readonly below: boolean
+  /** A number above 0, below 2^32. */
+  readonly owner: number
 }
 
 const DOT = 46
@@ -26,7 +28,7 @@ const SPREAD = 0x9e3779b1
 const HASH = 0
 /** Where the name stands in the packed list's `bytes`. */
 const NAME = 1
-/** The owner of the name alone: its place in the packed list plus 1; 0 = none. */
+/** The owner of the name alone; 0 = none. */
 const EXACT = 2
 /** The owner of the name and all below it; 0 = none. A slot without either is free. */
 const BELOW = 3
@@ -42,22 +44,37 @@ export interface NameIndex {
   readonly deepest: number
 }
 
-/** The place of the longest entry that covers the canonical name, plus 1; 0: none does. At the name itself, an exact entry comes first. */
-export function ownerOfName(index: NameIndex, name: string): number {
+/**
+ * Where in `slots` the longest entry that covers the canonical name has its owner; -1: none does. At the name itself, an exact entry comes
+ * first.
+ */
+export function findName(index: NameIndex, name: string): number {
   const { slots, deepest } = index
-  let found = 0
+  let found = -1
   let hash = HASH_START
   let labels = 1
   for (let at = name.length - 1; at >= 0; at--) {
     const code = name.charCodeAt(at)
     if (code === DOT) {
-      found = slots[find(index, hash, name, at + 1) + BELOW]! || found
+      const below = find(index, hash, name, at + 1) + BELOW
+      if (slots[below] !== 0) found = below
       if (++labels > deepest) return found
     }
     hash = Math.imul(hash ^ code, HASH_PRIME)
   }
   const slot = find(index, hash, name, 0)
-  return slots[slot + EXACT]! || slots[slot + BELOW]! || found
+  if (slots[slot + EXACT] !== 0) return slot + EXACT
+  return slots[slot + BELOW] !== 0 ? slot + BELOW : found
+}
+
+/** The owner of the entry that was found. */
+export function ownerAt({ slots }: NameIndex, found: number): number {
+  return slots[found]!
+}
+
+/** How long the name of the entry is that was found. */
+export function lengthAt({ slots, bytes }: NameIndex, found: number): number {
+  return bytes[slots[found - (found % SLOT_WORDS) + NAME]!]!
 }
 
 /** The slot of the name that begins at `start` of `text`: its own, or the free one where it would go. */
@@ -88,13 +105,13 @@ export function buildNameIndex(names: PackedNames, entries: readonly NameEntry[]
   const { bytes, offsets } = names
   const shift = 32 - bits
   let deepest = 0
-  for (const { at, below } of entries) {
+  for (const { at, below, owner } of entries) {
     const name = nameAt(names, at)
     const hash = hashOf(name)
     const slot = find({ slots, bytes, shift }, hash, name, 0)
     slots[slot + HASH] = hash
     slots[slot + NAME] = offsets[at]!
-    slots[slot + (below ? BELOW : EXACT)] = at + 1
+    slots[slot + (below ? BELOW : EXACT)] = owner
     deepest = Math.max(deepest, name.split('.').length)
   }
   return { slots, bytes, shift, deepest }

@@ -71,10 +71,6 @@ export function nameAt({ bytes, offsets }: PackedNames, at: number): string {
   return String.fromCharCode(...bytes.subarray(start, start + bytes[start - 1]!))
 }
 
-export function nameLengthAt({ bytes, offsets }: PackedNames, at: number): number {
-  return bytes[offsets[at]!]!
-}
-
 export function namesIn(packed: PackedNames, span: Span): readonly string[] {
   return unpack(span, (at) => nameAt(packed, at))
 }

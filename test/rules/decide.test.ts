@@ -221,7 +221,7 @@ t.test('a policy that another thread puts together says the same, without a copy
     t.strictSame(JSON.parse(JSON.stringify(other.file)), JSON.parse(JSON.stringify(policy.file)))
     const entries = ({ services }: typeof policy) => [...services.values()].map(({ entry }) => entry)
     t.strictSame(JSON.parse(JSON.stringify(entries(other))), JSON.parse(JSON.stringify(entries(policy))))
-    const [ours, theirs] = [policy.blueprint.names.belongsTo, other.blueprint.names.belongsTo]
+    const [ours, theirs] = [policy.blueprint.names.index.slots, other.blueprint.names.index.slots]
     ours[0] = 7
     t.equal(theirs[0], 7, 'what one writes the other reads')
   }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { buildNameIndex, ownerOfName } from '../../rules/name-index.ts'
+import { buildNameIndex, findName, lengthAt, ownerAt } from '../../rules/name-index.ts'
 import { packNames } from '../../rules/packed.ts'
 import fc from '../properties.ts'
 
@@ -15,10 +15,17 @@ function tableOf<V>(list: readonly Entry<V>[]) {
   const index = structuredClone(
     buildNameIndex(
       names,
-      list.map(({ below }, at) => ({ at, below })),
+      list.map(({ below }, at) => ({ at, below, owner: at + 1 })),
     ),
   )
-  return { lookup: (name: string) => list[ownerOfName(index, name) - 1]?.value }
+  const lookup = (name: string) => {
+    const found = findName(index, name)
+    if (found === -1) return undefined
+    const entry = list[ownerAt(index, found) - 1]
+    if (entry?.name.length !== lengthAt(index, found)) throw new Error(`${name}: not as long as ${entry?.name}`)
+    return entry.value
+  }
+  return { lookup }
 }
 
 /** Entries written as in `=zoom.us` (the name alone) and `.zoom.us` (and all below), each its own value. */
