@@ -7,7 +7,10 @@ import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 
 /** Of what lives, in per cent: so much may come on top before all of the heap is looked through. */
 const GROWTH = 50
-/** For new objects; with less, too many of them outlive it while their request is under way. */
+/**
+ * For new objects, in one of the two halves that they move between (both, for Node.js 24); with less, too many of them outlive it while their
+ * request is under way.
+ */
 const YOUNG_BYTES = 32 * 1024 * 1024
 
 /**
@@ -25,8 +28,8 @@ const KEEP_CODE = ['--retain-maps-for-n-gc=1000000', '--memory-reducer-gc-count=
  */
 const NO_PRETENURING = '--no-allocation-site-pretenuring'
 
-/** The same bound for a thread of its own, as Node.js takes it: three times one of the two halves. */
-export const WORKER_LIMITS = { maxYoungGenerationSizeMb: ((YOUNG_BYTES / 2) * 3) / 2 ** 20 } as const
+/** The same bound for a thread of its own, as Node.js takes it: three times one half. */
+export const WORKER_LIMITS = { maxYoungGenerationSizeMb: (3 * YOUNG_BYTES) / 2 ** 20 } as const
 
 /** What `boundMemory` works on. */
 export interface Means {
