@@ -17,17 +17,18 @@ export function giveBackLater(lentMs = LENT_MS, act = collect): void {
   later = setTimeout(act, lentMs).unref()
 }
 
-/** More than V8 lets come on top before it looks through the heap: a least room, and what is used again. */
-const ENOUGH_BYTES = 128 * 1024 * 1024
+/** More than V8 lets come on top before it looks through the heap: so much at least, and half of what is in use (`boundMemory`). */
+const ENOUGH_BYTES = 64 * 1024 * 1024
 
 /** Has all of the heap of this thread looked through, in the background. */
 export function collect(): void {
   // V8 is made to believe in an outsized need, of which no page is ever touched. The calls that ask for a collection (`gc` of --expose-gc, the
-  // inspector's) stop all for ten times as long, and throw the optimised code away with the hidden classes of which there is no object just then.
+  // inspector's) stop all for ten times as long, and throw the optimised code away with the hidden classes of which there is no object just then;
+  // so does V8 itself where the need exceeds half of the heap that it may have.
   try {
-    new ArrayBuffer(ENOUGH_BYTES + getHeapStatistics().used_heap_size)
+    new ArrayBuffer(ENOUGH_BYTES + getHeapStatistics().used_heap_size / 2)
   } catch {
-    // Where even the addresses are rationed, V8 collects when it has to.
+    // Where even addresses are rationed, V8 has looked through the heap before it gave up.
   }
 }
 
@@ -36,8 +37,8 @@ const LOOK_MS = 10_000
 /** The part of such a time in which a thread had something to do, at most, for it to be quiet. */
 const QUIET = 0.05
 /**
- * Work, in milliseconds for each MiB of the heap, that may have left something to give back. To look through it takes a millisecond, so
- * that this is at most a tenth of the work, and 1/200 of the time.
+ * Work, in milliseconds for each MiB of the heap, that may have left something to give back. To look through it takes a millisecond: that
+ * is at most a tenth of the work.
  */
 const WORK_MS_PER_MIB = 10
 

@@ -28,7 +28,7 @@ const KEEP_CODE = ['--retain-maps-for-n-gc=1000000', '--memory-reducer-gc-count=
  */
 const NO_PRETENURING = '--no-allocation-site-pretenuring'
 
-/** The same bound for a thread of its own, as Node.js takes it: three times one half. */
+/** The same bound for a thread of its own, as Node.js takes it: three times one half (for Node.js 24, twice the bound). */
 export const WORKER_LIMITS = { maxYoungGenerationSizeMb: (3 * YOUNG_BYTES) / 2 ** 20 } as const
 
 /** What `boundMemory` works on. */

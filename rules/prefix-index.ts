@@ -1,6 +1,6 @@
 /**
  * Address → the number of its longest prefix (RFC 4632 §5.1). Nested prefixes are flattened once, at load time, into disjoint
- * intervals that cover each family's whole space: a look-up is then one binary search for the interval's start.
+ * intervals that cover each family's whole space: a look-up is then a binary search for the interval's start.
  * Plain data in shared memory: one thread makes it, all look up in it.
  */
 import { addressBits } from './address.ts'

@@ -143,6 +143,39 @@ t.test('a thousand prefixes agree with a linear search for addresses anywhere', 
   t.ok(buildPrefixTable(entries('10.0.0.0/8')).index.ipv4.index.length <= 5, 'a small table has a small index')
 })
 
+t.test(
+  'many prefixes that share their upper bits agree with a linear search, whatever number of them there is',
+  async (t) => {
+    for (const count of [7, 8, 9, 15, 16, 17, 31, 32, 33, 300]) {
+      // Every other address of one /23: each prefix is an interval, and so is each gap.
+      const crowd = Array.from({ length: count }, (_, i) => `10.1.${(2 * i) >> 8}.${(2 * i) & 255}/32`)
+      for (const others of ['', '9.0.0.0/8', '10.0.255.255/32 10.1.4.0/24', '9.9.9.9/32 11.0.0.0/8 12.1.1.1/32']) {
+        const table = entries([others, ...crowd].join(' '))
+        const fast = buildPrefixTable(table)
+        const { index } = fast.index.ipv4
+        const most = Math.max(...index.map((low, upper) => (index[upper + 1] ?? low) - low))
+        t.ok(most >= 2 * count - 2, 'they are in one part of the index')
+        for (const text of [
+          '0.0.0.0',
+          '9.9.9.9',
+          '10.0.255.254',
+          '10.0.255.255',
+          '10.1.0.0',
+          '11.0.0.0',
+          '255.255.255.255',
+        ])
+          agrees(parseAddress(text) as Address)
+        for (const [{ base }] of table) for (const address of [base, beside(base, 1), beside(base, -1)]) agrees(address)
+
+        function agrees(address: Address): void {
+          if (fast.lookup(address) === lookupSlowly(table, address)) return
+          t.equal(fast.lookup(address), lookupSlowly(table, address), `${address.text} of ${count} and ${others}`)
+        }
+      }
+    }
+  },
+)
+
 t.test('intervals are disjoint, and neighbours of one value are one', async (t) => {
   const table = buildPrefixTable(entries('10.0.0.0/8=x 10.0.0.0/16=y 10.1.0.0/16=y 10.255.0.0/16=z 10.255.255.0/24=y'))
   const starts = ['0.0.0.0', '10.0.0.0', '10.2.0.0', '10.255.0.0', '10.255.255.0', '11.0.0.0']
