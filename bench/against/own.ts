@@ -21,6 +21,9 @@ const LOOK_MS = 2000
 const SETTLED_BYTES = 512 * 1024
 const SETTLED_LOOKS = 13
 const MOST_LOOKS = 30
+/** Loads. */
+const FLAT = ['get100', 'connect', 'denyget']
+const WORKERS = ['get100', 'connect']
 /** Of ours: what a heap has not yet given back weighs more than some hundred tunnels, and is another each time. */
 const OWN_STARTS = 3
 const MANY = 100_000
@@ -79,29 +82,67 @@ async function settledBytes(pid: number): Promise<number> {
 /** CPU for one request with that many prefixes and names, over that with none. A difference so small takes many short rounds. */
 export async function flat(field: Field, places: Places, asked: Pace): Promise<readonly Finding[]> {
   const pace = { ...asked, rounds: asked.rounds * 3, seconds: Math.min(asked.seconds, 0.5) }
-  const running = await startBoth(field, [landline({ entries: MANY }), landline({ entries: 0 })], places.proxy)
-  const found: Finding[] = []
-  for (const rate of RATES.filter(({ id }) => ['get100', 'connect', 'denyget'].includes(id))) {
-    const [many, none] = await byTurns(field, { ...rate, title: `${OTHERS.flat.title}: ${rate.title}` }, running, pace)
-    const value = ratios(perCpuSecond(none ?? []), perCpuSecond(many ?? []))
-    found.push(finding('flat', rate.title, value, { unit: '', isBetter: 'smaller', remark: null }))
-  }
-  for (const { started } of running) await field.stop(started)
-  return found
+  const both = [landline({ entries: MANY }), landline({ entries: 0 })] as const
+  const values = await againstItself(field, both, places.proxy, { scenario: 'flat', ids: FLAT, pace })
+  return values.map(({ title, value }) =>
+    finding('flat', title, value, { unit: '', isBetter: 'smaller', remark: ofStarts(pace) }),
+  )
 }
 
-/** Requests a second of two workers over those of one; on a machine too small for that, their CPU for one request. */
+/** CPU for one request of two workers over that of one: on a machine with processors of their own for them, and on one without. */
 export async function workers(field: Field, places: Places, pace: Pace): Promise<readonly Finding[]> {
-  const running = await startBoth(field, [landline({ workers: 2 }), landline()], places.workers)
-  const found: Finding[] = []
-  for (const rate of RATES.filter(({ id }) => ['get100', 'connect'].includes(id))) {
-    const [two, one] = await byTurns(field, { ...rate, title: `${OTHERS.workers.title}: ${rate.title}` }, running, pace)
-    const value = ratios(perCpuSecond(one ?? []), perCpuSecond(two ?? []))
-    const remark = 'CPU for one request, of two workers over one'
-    found.push(finding('workers', rate.title, value, { unit: '', isBetter: 'smaller', remark }))
+  const both = [landline({ workers: 2 }), landline()] as const
+  const values = await againstItself(field, both, places.workers, { scenario: 'workers', ids: WORKERS, pace })
+  const remark = `CPU for one request, of two workers over one; ${ofStarts(pace)}`
+  return values.map(({ title, value }) => finding('workers', title, value, { unit: '', isBetter: 'smaller', remark }))
+}
+
+interface Against {
+  readonly scenario: keyof typeof OTHERS
+  /** Of the loads. */
+  readonly ids: readonly string[]
+  readonly pace: Pace
+}
+
+/**
+ * CPU for one request of the first over that of the second, for each load; by several starts, as where a process happens to lie in
+ * memory makes up to a tenth for as long as it runs.
+ */
+async function againstItself(
+  field: Field,
+  both: readonly [Contender, Contender],
+  place: string | null,
+  { scenario, ids, pace }: Against,
+): Promise<readonly { readonly title: string; readonly value: Summary }[]> {
+  const rates = RATES.filter(({ id }) => ids.includes(id)).map((rate) => ({
+    rate,
+    first: [] as number[],
+    second: [] as number[],
+  }))
+  const starts = startsOf(pace)
+  for (let start = 0; start < starts; start++) {
+    const running = await startBoth(field, both, place)
+    for (const { rate, first, second } of rates) {
+      const title = `${OTHERS[scenario].title}, start ${start + 1} of ${starts}: ${rate.title}`
+      const [own = [], other = []] = await byTurns(field, { ...rate, title }, running, {
+        ...pace,
+        rounds: Math.ceil(pace.rounds / starts),
+      })
+      first.push(...perCpuSecond(own))
+      second.push(...perCpuSecond(other))
+    }
+    for (const { started } of running) await field.stop(started)
   }
-  for (const { started } of running) await field.stop(started)
-  return found
+  return rates.map(({ rate: { title }, first, second }) => ({ title, value: ratios(second, first) }))
+}
+
+function startsOf({ rounds }: Pace): number {
+  return Math.min(OWN_STARTS, Math.ceil(rounds / 5))
+}
+
+function ofStarts(pace: Pace): string {
+  const starts = startsOf(pace)
+  return starts === 1 ? 'one start of each' : `${starts} starts of each`
 }
 
 /** The slowest of the decisions of `bench/decide.ts`, with the most entries, in microseconds. */
