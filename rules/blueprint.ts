@@ -16,21 +16,21 @@ export interface Blueprint {
   /** The catalogue's and the rule file's, one for each id. */
   readonly services: readonly PackedService[]
   /** Prefix → the place of its segment in the file. */
-  readonly seats: PrefixTable
+  readonly seats: PackedPrefixTable
   /** Prefix → the place of its service among `services`. */
-  readonly addresses: PrefixTable
-  readonly names: NameTable
+  readonly addresses: PackedPrefixTable
+  readonly names: PackedNameTable
 }
 
 /** Owners in the index are places in the list plus 1; `belongsTo` says for each place whose it is. */
-export interface PrefixTable {
+export interface PackedPrefixTable {
   readonly list: PackedPrefixes
   readonly index: PrefixIndex
   readonly belongsTo: Uint32Array
 }
 
 /** Owners in the index are places of services plus 1, or `SHARED`. */
-export interface NameTable {
+export interface PackedNameTable {
   readonly list: PackedNames
   readonly index: NameIndex
 }
@@ -113,7 +113,7 @@ function prefixTable(
   { items }: Spans<SegmentEntry['prefixes'][number]>,
   holders: readonly { readonly prefixes: Span }[],
   order: Iterable<number>,
-): PrefixTable {
+): PackedPrefixTable {
   const entries = Array.from(order, (at) => [items[at]!, at + 1] as const) // a place in the list
   const belongsTo = sharedWords(items.length)
   for (const [place, { prefixes }] of holders.entries()) belongsTo.fill(place, prefixes.first, prefixes.end)
@@ -132,7 +132,7 @@ interface Claim extends NameEntry {
   readonly isUsers: boolean
 }
 
-function nameTable({ items }: Spans<string>, services: readonly PackedService[]): NameTable {
+function nameTable({ items }: Spans<string>, services: readonly PackedService[]): PackedNameTable {
   const claims = { exact: new Map<string, Claim>(), below: new Map<string, Claim>() }
   for (const [place, service] of services.entries()) {
     const isUsers = service.origin === 'rules'

@@ -1,5 +1,5 @@
 /** What a look-up in a shared table gives: the objects that a decision speaks of, made when they are asked for. */
-import { type PrefixTable, SHARED } from './blueprint.ts'
+import { type PackedPrefixTable, SHARED } from './blueprint.ts'
 import type { Address, AddressLookup, NameLookup, Segment } from './model.ts'
 import { findName, lengthAt, type NameIndex, ownerAt } from './name-index.ts'
 import { prefixAt } from './packed.ts'
@@ -10,7 +10,7 @@ import { ownerOf, type PrefixIndex } from './prefix-index.ts'
 
 /** Address → seat. `places`: each segment of the file, with its class. */
 export function seatLookup(
-  { list, index, belongsTo }: PrefixTable,
+  { list, index, belongsTo }: PackedPrefixTable,
   places: readonly { readonly segment: Segment; readonly kind: number }[],
 ): AddressLookup<Seat> {
   return new AddressObjects(index, belongsTo.length, (at) => {
@@ -21,7 +21,7 @@ export function seatLookup(
 
 /** Address → service. */
 export function serviceLookup(
-  { list, index, belongsTo }: PrefixTable,
+  { list, index, belongsTo }: PackedPrefixTable,
   services: readonly Service[],
 ): AddressLookup<Named> {
   return new AddressObjects(index, belongsTo.length, (at) => ({

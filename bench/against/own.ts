@@ -24,7 +24,10 @@ const MOST_LOOKS = 30
 /** Loads. */
 const FLAT = ['get100', 'connect', 'denyget']
 const WORKERS = ['get100', 'connect']
-/** Of ours: what a heap has not yet given back weighs more than some hundred tunnels, and is another each time. */
+/**
+ * Of ours: what a heap has not yet given back weighs more than some hundred tunnels, and where a process happens to lie in memory makes up
+ * to a tenth of its speed; both are others each time.
+ */
 const OWN_STARTS = 3
 const MANY = 100_000
 
@@ -83,17 +86,18 @@ async function settledBytes(pid: number): Promise<number> {
 export async function flat(field: Field, places: Places, asked: Pace): Promise<readonly Finding[]> {
   const pace = { ...asked, rounds: asked.rounds * 3, seconds: Math.min(asked.seconds, 0.5) }
   const both = [landline({ entries: MANY }), landline({ entries: 0 })] as const
-  const values = await againstItself(field, both, places.proxy, { scenario: 'flat', ids: FLAT, pace })
-  return values.map(({ title, value }) =>
-    finding('flat', title, value, { unit: '', isBetter: 'smaller', remark: ofStarts(pace) }),
-  )
+  const starts = startsOf(asked)
+  const values = await againstItself(field, both, places.proxy, { scenario: 'flat', ids: FLAT, pace, starts })
+  const remark = inWords(starts)
+  return values.map(({ title, value }) => finding('flat', title, value, { unit: '', isBetter: 'smaller', remark }))
 }
 
 /** CPU for one request of two workers over that of one: on a machine with processors of their own for them, and on one without. */
 export async function workers(field: Field, places: Places, pace: Pace): Promise<readonly Finding[]> {
   const both = [landline({ workers: 2 }), landline()] as const
-  const values = await againstItself(field, both, places.workers, { scenario: 'workers', ids: WORKERS, pace })
-  const remark = `CPU for one request, of two workers over one; ${ofStarts(pace)}`
+  const starts = startsOf(pace)
+  const values = await againstItself(field, both, places.workers, { scenario: 'workers', ids: WORKERS, pace, starts })
+  const remark = `CPU for one request, of two workers over one; ${inWords(starts)}`
   return values.map(({ title, value }) => finding('workers', title, value, { unit: '', isBetter: 'smaller', remark }))
 }
 
@@ -101,25 +105,23 @@ interface Against {
   readonly scenario: keyof typeof OTHERS
   /** Of the loads. */
   readonly ids: readonly string[]
+  /** Its rounds are those of all starts together. */
   readonly pace: Pace
+  readonly starts: number
 }
 
-/**
- * CPU for one request of the first over that of the second, for each load; by several starts, as where a process happens to lie in
- * memory makes up to a tenth for as long as it runs.
- */
+/** CPU for one request of the first over that of the second, for each load. */
 async function againstItself(
   field: Field,
   both: readonly [Contender, Contender],
   place: string | null,
-  { scenario, ids, pace }: Against,
+  { scenario, ids, pace, starts }: Against,
 ): Promise<readonly { readonly title: string; readonly value: Summary }[]> {
   const rates = RATES.filter(({ id }) => ids.includes(id)).map((rate) => ({
     rate,
     first: [] as number[],
     second: [] as number[],
   }))
-  const starts = startsOf(pace)
   for (let start = 0; start < starts; start++) {
     const running = await startBoth(field, both, place)
     for (const { rate, first, second } of rates) {
@@ -136,12 +138,12 @@ async function againstItself(
   return rates.map(({ rate: { title }, first, second }) => ({ title, value: ratios(second, first) }))
 }
 
+/** A short run has one: each start is warmed up. */
 function startsOf({ rounds }: Pace): number {
   return Math.min(OWN_STARTS, Math.ceil(rounds / 5))
 }
 
-function ofStarts(pace: Pace): string {
-  const starts = startsOf(pace)
+function inWords(starts: number): string {
   return starts === 1 ? 'one start of each' : `${starts} starts of each`
 }
 

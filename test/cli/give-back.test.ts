@@ -24,6 +24,7 @@ t.test('the heap is looked through when that is asked for', async (t) => {
   await looked
   clearInterval(waiting)
   t.equal(alive(), 0)
+  t.equal('gc' in globalThis, false, 'nobody else can ask for it')
 })
 
 function isMajor(entry: PerformanceEntry): boolean {

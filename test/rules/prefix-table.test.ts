@@ -147,7 +147,7 @@ t.test(
   'many prefixes that share their upper bits agree with a linear search, whatever number of them there is',
   async (t) => {
     for (const count of [7, 8, 9, 15, 16, 17, 31, 32, 33, 300]) {
-      // Every other address of one /23: each prefix is an interval, and so is each gap.
+      // Every other address of one /22, or of its beginning: each prefix is an interval, and so is each gap.
       const crowd = Array.from({ length: count }, (_, i) => `10.1.${(2 * i) >> 8}.${(2 * i) & 255}/32`)
       for (const others of ['', '9.0.0.0/8', '10.0.255.255/32 10.1.4.0/24', '9.9.9.9/32 11.0.0.0/8 12.1.1.1/32']) {
         const table = entries([others, ...crowd].join(' '))
