@@ -242,16 +242,17 @@ t.test('a name that nobody answers for and an address that does not answer have 
 })
 
 t.test('a drain closes what is idle, lets finish what is under way, and cuts the rest', async (t) => {
-  const proxy = await startProxy({ limits: { drainMs: 1000 } })
+  const proxy = await startProxy({ limits: { drainMs: 400 } })
   const asked = Promise.withResolvers<void>()
+  const draining = Promise.withResolvers<void>()
   const origin = await originOf(t, (socket) => {
     socket.on('data', (chunk) => {
       if (chunk.includes('/quick')) socket.write(answer('quick'))
       if (chunk.includes('/begun')) {
         socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nbe')
-        setTimeout(() => socket.write('gun'), 60)
+        draining.promise.then(() => socket.write('gun'))
       }
-      if (chunk.includes('/slow')) setTimeout(() => socket.write(answer('slow')), 60)
+      if (chunk.includes('/slow')) draining.promise.then(() => socket.write(answer('slow')))
       if (chunk.includes('/never')) asked.resolve()
     })
     socket.on('end', () => socket.end())
@@ -268,6 +269,7 @@ t.test('a drain closes what is idle, lets finish what is under way, and cuts the
   const never = proxy.client().send(request('GET', `${origin.url}/never`))
   await asked.promise
   const drained = proxy.proxy.drain()
+  draining.resolve()
   t.equal(proxy.proxy.drain(), drained, 'asked twice, done once')
   t.match(await closeOf(idle), /quick$/)
   t.equal(await closeOf(fresh), '')
