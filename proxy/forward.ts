@@ -7,7 +7,6 @@ import type { Context } from './context.ts'
 import type { Exchange } from './exchange.ts'
 import { ProxyError } from './failures.ts'
 import type { RequestHead } from './http/request.ts'
-import type { RequestTarget } from './http/request-target.ts'
 import type { ResponseHead } from './http/response.ts'
 import { requestHeadForOrigin, responseHeadForClient } from './http/serialise.ts'
 import { dialParent, settleForParent } from './parent.ts'
@@ -52,7 +51,7 @@ async function toOrigin(forwarding: Forwarding): Promise<Forwarded> {
   const found = addressesOf(target, exchange, context)
   const addresses = found instanceof Promise ? await found : found
   const mayReuse = head.framing.kind === 'none' && head.upgrade === null && IDEMPOTENT.has(head.method)
-  const known = mayReuse ? addresses.findIndex((address) => context.pool.has(poolKey(target, address))) : -1
+  const known = mayReuse ? addresses.findIndex((address) => context.pool.has(target, address)) : -1
   // Judged as if it were dialled now, those before it included.
   for (let index = 0; index <= known; index++) {
     const permitted = permit(addresses[index]!, exchange) // known is one of them
@@ -60,18 +59,13 @@ async function toOrigin(forwarding: Forwarding): Promise<Forwarded> {
   }
   const address = addresses[known]
   if (address !== undefined) {
-    const key = poolKey(target, address)
-    const kept = context.pool.take(key)
-    const result = kept === null ? 'stale' : await attempt(forwarding, kept, key, 'kept')
+    const kept = context.pool.take(target, address)
+    const result = kept === null ? 'stale' : await attempt(forwarding, kept, address, 'kept')
     if (result !== 'stale') return result
   }
   const dialled = await dialJudged(addresses, target.port, exchange, context)
   if (dialled === null) return 'denied'
-  return whole(await attempt(forwarding, dialled.wire, poolKey(target, dialled.address), 'dialled'))
-}
-
-function poolKey({ host, port }: RequestTarget, { text }: Address): string {
-  return `${host ?? ''} ${text} ${port}`
+  return whole(await attempt(forwarding, dialled.wire, dialled.address, 'dialled'))
 }
 
 function whole(result: 'keep' | 'close' | 'stale'): 'keep' | 'close' {
@@ -90,20 +84,20 @@ async function toParent(forwarding: Forwarding): Promise<'keep' | 'close'> {
 type Asked = 'kept' | 'dialled' | 'parent'
 
 /**
- * Send the request and bring the answer back; `key`: under which the wire may be kept after that. `stale`: a kept connection was
+ * Send the request and bring the answer back; `address`: at which the origin was reached; null: not by us. `stale`: a kept connection was
  * dead, and nothing of an answer came.
  */
 async function attempt(
   forwarding: Forwarding,
   wire: Wire,
-  key: string | null,
+  address: Address | null,
   asked: Asked,
 ): Promise<'keep' | 'close' | 'stale'> {
   const { client, head, context } = forwarding
   const { name, limits } = context.options
   client.watcher = { gone: () => giveUp(wire, client) }
   if (client.closed) giveUp(wire, client)
-  wire.write(requestHeadForOrigin(head, { via: name, toParent: asked === 'parent', keepAlive: key !== null }))
+  wire.write(requestHeadForOrigin(head, { via: name, toParent: asked === 'parent', keepAlive: address !== null }))
   const upload = head.framing.kind === 'none' ? NO_UPLOAD : uploadOf(forwarding, wire)
   wire.onIdle(limits.idleMs, () => {
     const isTheClients = client.socket.writableLength > 0 || (!upload.complete && wire.socket.writableLength === 0)
@@ -113,7 +107,7 @@ async function attempt(
     const retrieved = await retrieve(wire, forwarding, upload)
     if (retrieved.kind === 'switch') return await switchProtocols(forwarding, retrieved.answer, wire)
     if (retrieved.kind === 'whole') {
-      if (retrieved.keepOrigin && key !== null) context.pool.give(key, wire)
+      if (retrieved.keepOrigin && address !== null) context.pool.give(head.target, address, wire)
       else wire.destroy()
       return retrieved.keepClient ? 'keep' : 'close'
     }

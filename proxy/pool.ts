@@ -1,5 +1,7 @@
 /** Connections to origins that wait for the next request. One that says anything while it waits is closed: that belongs to no request. */
+
 import { Arrivals, placeOf } from '../rules/arrivals.ts'
+import type { Address } from '../rules/model.ts'
 import type { Consumer, Wire } from './wire.ts'
 
 export interface PoolBounds {
@@ -17,9 +19,24 @@ export interface PoolBounds {
  */
 const BOUNDS: PoolBounds = { mostOfOne: 64, most: 2048, idleMs: 30_000, sweepMs: 1000 }
 
+/** Whose connections may be used for one another: those of one host and port at one of its addresses. */
+export interface Origin {
+  /** Null: it was asked for by its address. */
+  readonly host: string | null
+  readonly port: number
+}
+
+/** Where the connections to one origin wait. */
+interface Berth {
+  readonly address: string
+  readonly port: number
+  /** The one that was used last at the end. */
+  readonly waiting: Waiting[]
+}
+
 export class Pool {
-  /** By origin, the one that was used last at the end. */
-  #idle = new Map<string, Waiting[]>()
+  /** By host: to look up a text that was just put together takes longer than to go through the few addresses and ports of one. */
+  #berths = new Map<string, Berth[]>()
   /** All of them, in the order in which they began to wait. */
   #all = new Arrivals<Waiting>()
   readonly #bounds: PoolBounds
@@ -31,15 +48,14 @@ export class Pool {
     this.#bounds = bounds
   }
 
-  has(key: string): boolean {
-    return (this.#idle.get(key)?.length ?? 0) > 0
+  has({ host, port }: Origin, { text }: Address): boolean {
+    return (this.#berth(host ?? text, text, port)?.waiting.length ?? 0) > 0
   }
 
-  /** The most recently used idle connection of that origin, or null. */
-  take(key: string): Wire | null {
-    const waiting = this.#idle.get(key)
-    const last = waiting?.pop()
-    if (waiting === undefined || last === undefined) return null
+  /** The most recently used idle connection to that address of the origin, or null. */
+  take({ host, port }: Origin, { text }: Address): Wire | null {
+    const last = this.#berth(host ?? text, text, port)?.waiting.pop()
+    if (last === undefined) return null
     this.#all.remove(last.place)
     last.wire.release()
     return last.wire
@@ -49,10 +65,10 @@ export class Pool {
    * Keep a connection whose last answer ended where its framing said. It is handed out from the next turn of the event
    * loop on: by then, whatever its origin sent along with that answer has been read and has closed it.
    */
-  give(key: string, wire: Wire): void {
+  give({ host, port }: Origin, { text }: Address, wire: Wire): void {
     wire.feeder = null
     wire.watcher = null
-    const one = new Waiting(key, wire, this)
+    const one = new Waiting(host ?? text, text, port, wire, this)
     wire.attach(one)
     this.#arriving.push(one)
     if (this.#arriving.length === 1) setImmediate(() => this.#arrived())
@@ -62,18 +78,18 @@ export class Pool {
   close(): void {
     this.#closed = true
     if (this.#sweeper !== null) clearInterval(this.#sweeper)
-    for (const waiting of this.#idle.values()) for (const { wire } of waiting) wire.destroy()
-    this.#idle.clear()
+    for (const { wire } of this.#all) wire.destroy()
+    this.#berths.clear()
     this.#all = new Arrivals()
   }
 
   /** It is no longer one that may be handed out. */
   discard(one: Waiting): void {
-    const { key, wire } = one
-    const waiting = this.#idle.get(key)
-    const at = waiting?.indexOf(one) ?? -1
-    if (waiting !== undefined && at >= 0) {
-      waiting.splice(at, 1)
+    const { host, address, port, wire } = one
+    const berth = this.#berth(host, address, port)
+    const at = berth?.waiting.indexOf(one) ?? -1
+    if (berth !== null && at >= 0) {
+      berth.waiting.splice(at, 1)
       this.#all.remove(one.place)
     }
     wire.destroy()
@@ -86,32 +102,46 @@ export class Pool {
   }
 
   #keep(one: Waiting): void {
-    const { key, wire } = one
+    const { host, address, port, wire } = one
     const { mostOfOne, most, sweepMs } = this.#bounds
-    let waiting = this.#idle.get(key)
-    if (this.#closed || (waiting?.length ?? 0) >= mostOfOne || wire.socket.destroyed) {
+    const berth = this.#berth(host, address, port)
+    if (this.#closed || (berth?.waiting.length ?? 0) >= mostOfOne || wire.socket.destroyed) {
       wire.destroy()
       return
     }
     if (this.#all.size >= most && this.#all.oldest !== null) this.discard(this.#all.oldest.value)
-    if (waiting === undefined) {
-      waiting = []
-      this.#idle.set(key, waiting)
-    }
-    waiting.push(one)
+    if (berth !== null) berth.waiting.push(one)
+    else this.#open(host, { address, port, waiting: [one] })
     this.#all.addAt(one.place)
     this.#sweeper ??= setInterval(() => this.#sweep(), sweepMs)
   }
 
+  #berth(host: string, address: string, port: number): Berth | null {
+    const berths = this.#berths.get(host)
+    if (berths === undefined) return null
+    for (const berth of berths) if (berth.address === address && berth.port === port) return berth
+    return null
+  }
+
+  #open(host: string, berth: Berth): void {
+    const berths = this.#berths.get(host)
+    if (berths === undefined) this.#berths.set(host, [berth])
+    else berths.push(berth)
+  }
+
   /**
-   * One look now and then, and no clock for each: they come and go with every request. So does the entry of an origin none of whose
-   * connections waits: it goes here.
+   * One look now and then, and no clock for each: they come and go with every request. So does a berth in which
+   * none waits: it goes here.
    */
   #sweep(): void {
     const before = performance.now() - this.#bounds.idleMs
     for (let { oldest } = this.#all; oldest !== null && oldest.value.since <= before; oldest = this.#all.oldest)
       this.discard(oldest.value)
-    for (const [key, { length }] of this.#idle) if (length === 0) this.#idle.delete(key)
+    for (const [host, berths] of this.#berths) {
+      const used = berths.filter(({ waiting }) => waiting.length > 0)
+      if (used.length === 0) this.#berths.delete(host)
+      else if (used.length < berths.length) this.#berths.set(host, used)
+    }
     if (this.#all.size > 0 || this.#sweeper === null) return
     clearInterval(this.#sweeper)
     this.#sweeper = null
@@ -119,14 +149,18 @@ export class Pool {
 }
 
 class Waiting implements Consumer {
-  readonly key: string
+  readonly host: string
+  readonly address: string
+  readonly port: number
   readonly wire: Wire
   readonly since = performance.now()
   readonly place = placeOf(this)
   #pool: Pool
 
-  constructor(key: string, wire: Wire, pool: Pool) {
-    this.key = key
+  constructor(host: string, address: string, port: number, wire: Wire, pool: Pool) {
+    this.host = host
+    this.address = address
+    this.port = port
     this.wire = wire
     this.#pool = pool
   }
