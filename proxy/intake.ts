@@ -15,6 +15,9 @@ const MAX_OWN_BYTES = 64 * 1024 * 1024
 const MAX_SPARE = 16
 
 const SHARED: Buffer = Buffer.allocUnsafeSlow(SHARED_BYTES)
+/** Views of the shared buffer's beginning up to this length are kept: most heads are as long as some before, and to make a view takes long. */
+const MAX_BEGINNING = 4096
+const beginnings: (Buffer | undefined)[] = Array.from({ length: MAX_BEGINNING + 1 })
 const spare: Buffer[] = []
 let ownBytes = 0
 
@@ -59,7 +62,7 @@ export class Intake {
     this.#filled = bytes === buffer.length
     // One small read may be the end of one piece of many; two are not bulk.
     this.#few = bytes < SHARED_BYTES ? this.#few + 1 : 0
-    return this.taker?.read(buffer.subarray(0, bytes)) ?? false
+    return this.taker?.read(this.isShared ? beginningOf(bytes) : buffer.subarray(0, bytes)) ?? false
   }
 
   #next(): Buffer {
@@ -90,4 +93,10 @@ export class Intake {
     if (!this.#lent && spare.length < MAX_SPARE) spare.push(buffer)
     this.#lent = false
   }
+}
+
+function beginningOf(bytes: number): Buffer {
+  if (bytes > MAX_BEGINNING) return SHARED.subarray(0, bytes)
+  beginnings[bytes] ??= SHARED.subarray(0, bytes)
+  return beginnings[bytes]
 }

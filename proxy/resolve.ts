@@ -89,16 +89,17 @@ export function createResolver({
     return answer
   }
 
-  function fresh(name: string): Entry | null {
+  function fresh(name: string, at = now()): Entry | null {
     const entry = known.get(name)
-    return entry === undefined || entry.until <= now() ? null : entry
+    return entry === undefined || entry.until <= at ? null : entry
   }
 
   return {
     known(name) {
-      const entry = fresh(name)
+      const at = now()
+      const entry = fresh(name, at)
       if (entry === null || entry.failure !== null) return null
-      if (entry.refreshAt <= now()) void query(name)
+      if (entry.refreshAt <= at) void query(name)
       return entry.addresses
     },
     async resolve(name) {
