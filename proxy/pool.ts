@@ -138,14 +138,19 @@ export class Pool {
     for (let { oldest } = this.#all; oldest !== null && oldest.value.since <= before; oldest = this.#all.oldest)
       this.discard(oldest.value)
     for (const [host, berths] of this.#berths) {
-      const used = berths.filter(({ waiting }) => waiting.length > 0)
+      if (!berths.some(isEmpty)) continue
+      const used = berths.filter((berth) => !isEmpty(berth))
       if (used.length === 0) this.#berths.delete(host)
-      else if (used.length < berths.length) this.#berths.set(host, used)
+      else this.#berths.set(host, used)
     }
     if (this.#all.size > 0 || this.#sweeper === null) return
     clearInterval(this.#sweeper)
     this.#sweeper = null
   }
+}
+
+function isEmpty({ waiting }: Berth): boolean {
+  return waiting.length === 0
 }
 
 class Waiting implements Consumer {
