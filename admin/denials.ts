@@ -4,6 +4,7 @@
  */
 import { Arrivals, type Place, placeOf } from '../rules/arrivals.ts'
 import type { Texts } from '../rules/model.ts'
+import { onItsOwn } from '../rules/own-text.ts'
 import type { Decider } from '../rules/past.ts'
 
 export interface Denial {
@@ -171,8 +172,3 @@ class Kept {
 }
 
 const NONE = new Arrivals<Kept>()
-
-/** A part of a longer text keeps all of that. */
-function onItsOwn(text: string): string {
-  return Buffer.from(text).toString()
-}

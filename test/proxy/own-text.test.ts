@@ -1,0 +1,73 @@
+/** What is kept of a request for longer than it lasts holds no more memory than it says. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import t from 'tap'
+import { parseRequestHead } from '../../proxy/http/request.ts'
+import { readOpening } from '../../proxy/opening.ts'
+import { onItsOwn } from '../../rules/own-text.ts'
+
+const COUNT = 1000
+const LONG = 15_000
+
+setFlagsFromString('--expose-gc')
+const collect: () => void = runInNewContext('gc')
+
+/** What is made of long texts that each begin in this way, and the bytes of the heap that stay with it. */
+function keptOf(beginning: (index: number) => string, read: (bytes: Buffer) => string) {
+  const kept: string[] = []
+  const before = usedNow()
+  for (let index = 0; index < COUNT; index++) {
+    const bytes = Buffer.alloc(LONG, 'a')
+    bytes.write(beginning(index), 'latin1')
+    bytes.write('\r\n\r\n', LONG - 4, 'latin1')
+    kept.push(read(bytes))
+  }
+  const bytes = usedNow() - before
+  return { kept, bytes }
+}
+
+function usedNow(): number {
+  collect()
+  return process.memoryUsage().heapUsed
+}
+
+const hostOf = (bytes: Buffer): string => {
+  const head = parseRequestHead(bytes.toString('latin1'))
+  return 'refused' in head ? head.message : (head.target.host ?? '')
+}
+
+const hostInTunnel = (bytes: Buffer): string => {
+  const opening = readOpening(bytes)
+  return typeof opening === 'object' ? (opening.httpHost ?? '') : String(opening)
+}
+
+for (const [what, beginning, read] of [
+  [
+    'the host of a request',
+    (index: number) =>
+      `GET http://host-number-${index}.example.test/ HTTP/1.1\r\nHost: host-number-${index}.example.test\r\nA: `,
+    hostOf,
+  ],
+  [
+    'the host of a tunnel',
+    (index: number) =>
+      `CONNECT host-number-${index}.example.test:443 HTTP/1.1\r\nHost: host-number-${index}.example.test:443\r\nA: `,
+    hostOf,
+  ],
+  [
+    'the host of a request in a tunnel',
+    (index: number) => `GET / HTTP/1.1\r\nHost: host-number-${index}.example.test\r\nA: `,
+    hostInTunnel,
+  ],
+] as const) {
+  t.test(what, async (t) => {
+    const { kept, bytes } = keptOf(beginning, read)
+    t.equal(kept[7], 'host-number-7.example.test')
+    t.ok(bytes < (COUNT * LONG) / 10, `${bytes} bytes`)
+  })
+}
+
+t.test('a text is the same', async (t) => {
+  for (const text of ['', 'a', 'meet.test', 'host-number-7.example.test', 'é'.repeat(300)])
+    t.equal(onItsOwn(text), text)
+})
