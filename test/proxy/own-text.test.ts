@@ -2,9 +2,11 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
+import { walkForwarded } from '../../proxy/forwarded.ts'
 import { parseRequestHead } from '../../proxy/http/request.ts'
 import { readOpening } from '../../proxy/opening.ts'
 import { onItsOwn } from '../../rules/own-text.ts'
+import { address } from './harness.ts'
 
 const COUNT = 1000
 const LONG = 15_000
@@ -22,8 +24,7 @@ function keptOf(beginning: (index: number) => string, read: (bytes: Buffer) => s
     bytes.write('\r\n\r\n', LONG - 4, 'latin1')
     kept.push(read(bytes))
   }
-  const bytes = usedNow() - before
-  return { kept, bytes }
+  return { kept, bytes: usedNow() - before }
 }
 
 function usedNow(): number {
@@ -41,28 +42,50 @@ const hostInTunnel = (bytes: Buffer): string => {
   return typeof opening === 'object' ? (opening.httpHost ?? '') : String(opening)
 }
 
-for (const [what, beginning, read] of [
+const clientOf = (bytes: Buffer): string => {
+  const head = parseRequestHead(bytes.toString('latin1'))
+  return 'refused' in head
+    ? head.message
+    : walkForwarded(head.fields, address('127.0.0.1'), (at) => at.text === '127.0.0.1').address.text
+}
+
+for (const [what, expected, beginning, read] of [
   [
     'the host of a request',
+    'host-number-107.example.test',
     (index: number) =>
       `GET http://host-number-${index}.example.test/ HTTP/1.1\r\nHost: host-number-${index}.example.test\r\nA: `,
     hostOf,
   ],
   [
     'the host of a tunnel',
+    'host-number-107.example.test',
     (index: number) =>
       `CONNECT host-number-${index}.example.test:443 HTTP/1.1\r\nHost: host-number-${index}.example.test:443\r\nA: `,
     hostOf,
   ],
   [
     'the host of a request in a tunnel',
+    'host-number-107.example.test',
     (index: number) => `GET / HTTP/1.1\r\nHost: host-number-${index}.example.test\r\nA: `,
     hostInTunnel,
+  ],
+  [
+    'the client in X-Forwarded-For',
+    '192.168.100.107',
+    (index: number) => `GET http://x/ HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.168.100.${index % 256}\r\nA: `,
+    clientOf,
+  ],
+  [
+    'the client in Forwarded',
+    '192.168.100.107',
+    (index: number) => `GET http://x/ HTTP/1.1\r\nHost: x\r\nForwarded: for=192.168.100.${index % 256}\r\nA: `,
+    clientOf,
   ],
 ] as const) {
   t.test(what, async (t) => {
     const { kept, bytes } = keptOf(beginning, read)
-    t.equal(kept[7], 'host-number-7.example.test')
+    t.equal(kept[107], expected)
     t.ok(bytes < (COUNT * LONG) / 10, `${bytes} bytes`)
   })
 }
