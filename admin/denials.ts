@@ -4,7 +4,6 @@
  */
 import { Arrivals, type Place, placeOf } from '../rules/arrivals.ts'
 import type { Texts } from '../rules/model.ts'
-import { onItsOwn } from '../rules/own-text.ts'
 import type { Decider } from '../rules/past.ts'
 
 export interface Denial {
@@ -149,7 +148,7 @@ class Kept {
     this.#reason = denial.reason
     this.#alternative = denial.alternative
     const isLong = reference.length + host.length > TEXT_BYTES
-    this.#long = isLong ? { reference, host: onItsOwn(host) } : null
+    this.#long = isLong ? { reference, host } : null
     if (isLong) return
     this.#referenceEnd = this.#bytes.write(reference, 0, 'latin1')
     this.#hostEnd = this.#referenceEnd + this.#bytes.write(host, this.#referenceEnd, 'latin1')

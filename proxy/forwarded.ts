@@ -4,7 +4,6 @@
  */
 import { parseAddress } from '../rules/address.ts'
 import type { Address } from '../rules/model.ts'
-import { onItsOwn } from '../rules/own-text.ts'
 import { trimBlank } from './http/fields.ts'
 
 /**
@@ -128,7 +127,7 @@ function isEscaped(text: string, at: number): boolean {
 
 /** X-Forwarded-For has no specification: an address, also IPv6 without brackets, or with a port as some balancers write it. */
 function plainNode(element: string): Node {
-  const address = parseAddress(onItsOwn(element))
+  const address = parseAddress(element)
   return address === null ? parseNode(element) : { address, port: 0 }
 }
 
@@ -154,7 +153,7 @@ function standardNode(element: string): Node {
 function parseNode(text: string): Node {
   if (HIDDEN.test(text)) return 'hidden'
   const [, ipv6, ipv4, digits] = NODE.exec(text) ?? []
-  const address = parseAddress(onItsOwn(ipv6 ?? ipv4 ?? ''))
+  const address = parseAddress(ipv6 ?? ipv4 ?? '')
   const port = Number(digits ?? 0)
   return address === null || port > 65_535 ? 'malformed' : { address, port }
 }

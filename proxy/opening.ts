@@ -4,7 +4,6 @@
  * or says it in two ways, goes no further.
  */
 import { canonicalHost } from '../rules/host.ts'
-import { onItsOwn } from '../rules/own-text.ts'
 import { ProxyError } from './failures.ts'
 import { isTls, isTlsOutOfOrder, parseHello, TLS_MAJOR_VERSION } from './hello.ts'
 import type { Consumer, Wire } from './wire.ts'
@@ -113,7 +112,7 @@ function hostOf(target: string, fields: string): Omit<Opening, 'held'> | 'malfor
 
 /** A bare address is no name, and no evidence beside the address that is dialled. Beyond ASCII nobody knows which name is meant. */
 function nameOf(text: string): string | null | 'malformed' {
-  const host = canonicalHost(/^[\x20-\x7e]*$/.test(text) ? onItsOwn(text) : '')
+  const host = canonicalHost(/^[\x20-\x7e]*$/.test(text) ? text : '')
   return host.kind === 'name' ? host.name : host.kind === 'address' ? null : 'malformed'
 }
 

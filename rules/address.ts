@@ -4,6 +4,7 @@
  */
 import IPCIDR from 'ip-cidr'
 import type { Address, Prefix } from './model.ts'
+import { onItsOwn } from './own-text.ts'
 
 const DOT = 46
 const ZERO = 48
@@ -13,7 +14,7 @@ const LENGTH = /^(0|[1-9]\d{0,2})$/
 /** The address that `text` spells: four decimal octets without leading zeros, or IPv6 as in RFC 4291 §2.2; else null. */
 export function parseAddress(text: string): Address | null {
   const value = parseIPv4(text)
-  if (value >= 0) return { family: 4, a: 0, b: 0, c: 0, d: value, text }
+  if (value >= 0) return { family: 4, a: 0, b: 0, c: 0, d: value, text: onItsOwn(text) }
   if (!text.includes(':')) return null
   const groups = parseGroups(text)
   return groups === null ? null : addressOfWords(word(groups, 0), word(groups, 2), word(groups, 4), word(groups, 6))

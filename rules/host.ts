@@ -4,6 +4,7 @@
  */
 import { parseAddress, quoted } from './address.ts'
 import type { Address } from './model.ts'
+import { onItsOwn } from './own-text.ts'
 
 export type Host =
   | { readonly kind: 'name'; readonly name: string }
@@ -23,18 +24,23 @@ const TOO_LONG = `a name has at most ${MAX_NAME_BYTES} bytes`
  * hold `_` and begin or end with `-`, and an A-label is not decoded.
  */
 export function canonicalHost(text: string): Host {
-  if (isCanonicalName(text)) return { kind: 'name', name: text }
+  if (isCanonicalName(text)) return named(text)
   if (text.startsWith('[')) return bracketed(text)
   if (text.length > MAX_TEXT) return invalid(text, TOO_LONG)
   const ascii = toASCII(text)
   if (ascii === null)
     return invalid(text, 'it has characters that a name cannot have, or not there; use letters, digits, - and _')
   const name = ascii.endsWith('.') ? ascii.slice(0, -1) : ascii
-  if (isCanonicalName(name)) return { kind: 'name', name }
+  if (isCanonicalName(name)) return named(name)
   // Only an address that was written as one: mapping turns full-width digits and 0x7f.1 into addresses too.
   const address = parseAddress(text.endsWith('.') ? text.slice(0, -1) : text)
   if (address?.family === 4) return { kind: 'address', address }
   return invalid(text, faultOf(name))
+}
+
+/** It is kept for hours: among the names that were looked up, in tallies. */
+function named(name: string): Host {
+  return { kind: 'name', name: onItsOwn(name) }
 }
 
 function bracketed(text: string): Host {

@@ -4,7 +4,6 @@
  */
 import { canonicalHost } from '../../rules/host.ts'
 import type { Address } from '../../rules/model.ts'
-import { onItsOwn } from '../../rules/own-text.ts'
 import { COLON, consistsOf, HOST, is, TARGET } from './chars.ts'
 import { BAD_REQUEST, type Refusal } from './refusal.ts'
 
@@ -117,8 +116,7 @@ function parseAuthority(text: string): Authority | null {
   }
   const port = end === 0 ? -1 : parsePort(text, end)
   if (port < 0) return null
-  // It is kept in the names that were looked up and in tallies, for hours.
-  const found = canonicalHost(onItsOwn(end === text.length ? text : text.slice(0, end)))
+  const found = canonicalHost(end === text.length ? text : text.slice(0, end))
   if (found.kind === 'invalid') return null
   if (found.kind === 'name') return { host: found.name, address: null, text: found.name, port }
   const { address } = found
