@@ -62,7 +62,8 @@ export class Intake {
     this.#filled = bytes === buffer.length
     // One small read may be the end of one piece of many; two are not bulk.
     this.#few = bytes < SHARED_BYTES ? this.#few + 1 : 0
-    return this.taker?.read(this.isShared ? beginningOf(bytes) : buffer.subarray(0, bytes)) ?? false
+    const isOften = this.isShared && bytes <= MAX_BEGINNING
+    return this.taker?.read(isOften ? beginningOf(bytes) : buffer.subarray(0, bytes)) ?? false
   }
 
   #next(): Buffer {
@@ -96,7 +97,6 @@ export class Intake {
 }
 
 function beginningOf(bytes: number): Buffer {
-  if (bytes > MAX_BEGINNING) return SHARED.subarray(0, bytes)
   beginnings[bytes] ??= SHARED.subarray(0, bytes)
   return beginnings[bytes]
 }
