@@ -6,6 +6,8 @@ const FAIR = `## What was fair
 
 - Every contender runs in the foreground with one thread for traffic where it can be told so, bound to the same processor; the load
   and the origin have another. They are asked by turns, and who begins changes from round to round.
+- Where Landline is held against itself, each of the two is warmed up first as often as the other: the one that traffic reaches sooner after
+  its start stays a little ahead.
 - What counts is work done for each second of the proxy's own processor time, user and system, of all its processes. A ratio is taken
   round by round and the middle one is given: what slowed the machine in one round slowed both.
 - 64 clients at once from many thousands of addresses, 1,000 hosts at 200 addresses, no two of them the same one after the other.
