@@ -8,6 +8,7 @@ import { type Breakglass, type BreakglassStore, breakglassStore } from '../../cl
 import { decide } from '../../rules/decide.ts'
 import type { SystemEvent } from '../../rules/events.ts'
 import { compiled } from '../compiled.ts'
+import { waitFor } from '../e2e/landline.ts'
 import { prefix } from '../rules/small-rules.ts'
 
 const START = Date.parse('2026-12-02T10:00:00Z')
@@ -152,7 +153,7 @@ t.test('it ends although the end cannot be recorded, and the record follows', as
   t.strictSame(book.active, [])
   t.match(log.join('\n'), /recording the end of break-glass: not now, it is tried again/)
   state.fails = false
-  while (records.length < 2) await new Promise((resolve) => setTimeout(resolve, 20))
+  await waitFor('the record of the end', () => records.length >= 2)
   t.match(records[1], { action: 'breakglass-ended', facts: { ended: '2026-12-02T11:00:00.000Z' } })
   await book.stop()
 })

@@ -6,11 +6,10 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { Keeper } from '../../cli/keeper.ts'
 import { readCandidate } from '../../cli/read-candidate.ts'
 import type { SystemEvent } from '../../rules/events.ts'
+import { heapAfterCollection } from '../heap.ts'
 import { answer, answering, Client, type Harness, request, startOrigin, startProxy } from '../proxy/harness.ts'
 import { clientHello, inRecords } from '../proxy/hellos.ts'
 
@@ -207,10 +206,4 @@ function chanceOf(seed: number): () => number {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
   }
-}
-
-function heapAfterCollection(): number {
-  setFlagsFromString('--expose-gc')
-  runInNewContext('gc')()
-  return process.memoryUsage().heapUsed
 }

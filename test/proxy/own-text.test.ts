@@ -1,35 +1,26 @@
 /** What is kept of a request for longer than it lasts holds no more memory than it says. */
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { walkForwarded } from '../../proxy/forwarded.ts'
 import { parseRequestHead } from '../../proxy/http/request.ts'
 import { readOpening } from '../../proxy/opening.ts'
 import { onItsOwn } from '../../rules/own-text.ts'
+import { heapAfterCollection } from '../heap.ts'
 import { address } from './harness.ts'
 
 const COUNT = 1000
 const LONG = 15_000
 
-setFlagsFromString('--expose-gc')
-const collect: () => void = runInNewContext('gc')
-
 /** What is made of long texts that each begin in this way, and the bytes of the heap that stay with it. */
 function keptOf(beginning: (index: number) => string, read: (bytes: Buffer) => string) {
   const kept: string[] = []
-  const before = usedNow()
+  const before = heapAfterCollection()
   for (let index = 0; index < COUNT; index++) {
     const bytes = Buffer.alloc(LONG, 'a')
     bytes.write(beginning(index), 'latin1')
     bytes.write('\r\n\r\n', LONG - 4, 'latin1')
     kept.push(read(bytes))
   }
-  return { kept, bytes: usedNow() - before }
-}
-
-function usedNow(): number {
-  collect()
-  return process.memoryUsage().heapUsed
+  return { kept, bytes: heapAfterCollection() - before }
 }
 
 const hostOf = (bytes: Buffer): string => {
@@ -62,6 +53,13 @@ for (const [what, expected, beginning, read] of [
     'host-number-107.example.test',
     (index: number) =>
       `CONNECT host-number-${index}.example.test:443 HTTP/1.1\r\nHost: host-number-${index}.example.test:443\r\nA: `,
+    hostOf,
+  ],
+  [
+    'a host with its final dot',
+    'host-number-107.example.test',
+    (index: number) =>
+      `GET http://host-number-${index}.example.test./ HTTP/1.1\r\nHost: host-number-${index}.example.test.\r\nA: `,
     hostOf,
   ],
   [
