@@ -4,7 +4,7 @@
  */
 import { parseAddress, quoted } from './address.ts'
 import type { Address } from './model.ts'
-import { onItsOwn } from './own-text.ts'
+import { metBefore } from './own-text.ts'
 
 export type Host =
   | { readonly kind: 'name'; readonly name: string }
@@ -40,7 +40,7 @@ export function canonicalHost(text: string): Host {
 
 /** It is kept for hours: among the names that were looked up, in tallies. */
 function named(name: string): Host {
-  return { kind: 'name', name: onItsOwn(name) }
+  return { kind: 'name', name: metBefore(name) }
 }
 
 function bracketed(text: string): Host {

@@ -32,15 +32,24 @@ export function serviceLookup(
 
 /** Name → service. */
 export function nameLookup(index: NameIndex, services: readonly Service[]): NameLookup<Named> {
+  const find = (name: string): Named | undefined => {
+    const found = findName(index, name)
+    if (found === -1) return undefined
+    const owner = ownerAt(index, found)
+    return {
+      service: owner === SHARED ? null : services[owner - 1]!,
+      match: name.slice(name.length - lengthAt(index, found)),
+    }
+  }
+  // A request is decided again with each thing more that is known of it: most look-ups are for the name of the last one.
+  let last = ''
+  let named = find(last)
   return {
     lookup(name) {
-      const found = findName(index, name)
-      if (found === -1) return undefined
-      const owner = ownerAt(index, found)
-      return {
-        service: owner === SHARED ? null : services[owner - 1]!,
-        match: name.slice(name.length - lengthAt(index, found)),
-      }
+      if (name === last) return named
+      named = find(name)
+      last = name
+      return named
     },
   }
 }
@@ -56,6 +65,9 @@ class AddressObjects<V> implements AddressLookup<V> {
   /** By the lower bits of the owner: whose object stands there. */
   readonly #owners: Uint32Array
   readonly #kept: (V | undefined)[]
+  /** A client asks from one address again and again, and each thing more that is known of a request has it looked up again. */
+  #last: Address | null = null
+  #found: V | undefined
 
   constructor(index: PrefixIndex, count: number, make: (at: number) => V) {
     this.#index = index
@@ -67,6 +79,13 @@ class AddressObjects<V> implements AddressLookup<V> {
   }
 
   lookup(address: Address): V | undefined {
+    if (address === this.#last) return this.#found
+    this.#found = this.#find(address)
+    this.#last = address
+    return this.#found
+  }
+
+  #find(address: Address): V | undefined {
     const owner = ownerOf(this.#index, address)
     if (owner === 0) return undefined
     const slot = owner & this.#mask
