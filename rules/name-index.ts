@@ -5,6 +5,7 @@
  */
 import { nameAt, type PackedNames } from './packed.ts'
 import { sharedWords } from './shared.ts'
+import { HASH_START, hashedOn, hashOf, slotOf } from './text-hash.ts'
 
 // `!` on an array element in this file: the index is in range by construction.
 
@@ -18,11 +19,6 @@ export interface NameEntry {
 }
 
 const DOT = 46
-/** FNV-1a, over the bytes from the right. */
-const HASH_START = 0x811c9dc5
-const HASH_PRIME = 0x01000193
-/** Spreads the hash over its upper bits, which choose the slot (Knuth's multiplicative hashing). */
-const SPREAD = 0x9e3779b1
 
 // A slot is four words, so that a probe touches one cache line.
 const HASH = 0
@@ -60,7 +56,7 @@ export function findName(index: NameIndex, name: string): number {
       if (slots[below] !== 0) found = below
       if (++labels > deepest) return found
     }
-    hash = Math.imul(hash ^ code, HASH_PRIME)
+    hash = hashedOn(hash, code)
   }
   const slot = find(index, hash, name, 0)
   if (slots[slot + EXACT] !== 0) return slot + EXACT
@@ -80,7 +76,7 @@ export function lengthAt({ slots, bytes }: NameIndex, found: number): number {
 /** The slot of the name that begins at `start` of `text`: its own, or the free one where it would go. */
 function find({ slots, bytes, shift }: Omit<NameIndex, 'deepest'>, hash: number, text: string, start: number): number {
   const wanted = hash >>> 0
-  let slot = (Math.imul(hash, SPREAD) >>> shift) * SLOT_WORDS
+  let slot = slotOf(hash, shift) * SLOT_WORDS
   while (slots[slot + EXACT] !== 0 || slots[slot + BELOW] !== 0) {
     if (slots[slot + HASH] === wanted && isNameAt(bytes, slots[slot + NAME]!, text, start)) return slot
     slot += SLOT_WORDS
@@ -115,10 +111,4 @@ export function buildNameIndex(names: PackedNames, entries: readonly NameEntry[]
     deepest = Math.max(deepest, name.split('.').length)
   }
   return { slots, bytes, shift, deepest }
-}
-
-function hashOf(name: string): number {
-  let hash = HASH_START
-  for (let at = name.length - 1; at >= 0; at--) hash = Math.imul(hash ^ name.charCodeAt(at), HASH_PRIME)
-  return hash
 }

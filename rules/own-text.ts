@@ -1,4 +1,5 @@
 /** Texts that are kept for longer than what they were read from. */
+import { hashOf, slotOf } from './text-hash.ts'
 
 /** The same text with memory of its own: a part of a longer text keeps all of that, a name the whole head that it came in. */
 export function onItsOwn(text: string): string {
@@ -15,9 +16,7 @@ const met: string[] = new Array(2 ** SLOT_BITS).fill('')
  * already, as it does with each new one that a Map is asked for.
  */
 export function metBefore(name: string): string {
-  let hash = 0
-  for (let at = 0; at < name.length; at++) hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193) // FNV's prime
-  const slot = Math.imul(hash, 0x9e3779b1) >>> (32 - SLOT_BITS)
+  const slot = slotOf(hashOf(name), 32 - SLOT_BITS)
   const known = met[slot]! // below 2^SLOT_BITS
   if (known === name) return known
   const own = onItsOwn(name)
