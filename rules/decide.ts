@@ -85,8 +85,8 @@ export function classify(policy: Policy, evidence: Evidence, trace?: Trace): rea
   const { names } = policy
   const byHost = host === null ? undefined : names.lookup(host)
   const byAddress = addressOf(policy, address, byHost)
-  const byServerName = serverName === null ? undefined : serverName === host ? byHost : names.lookup(serverName)
-  const byHttpHost = httpHost === null ? undefined : httpHost === host ? byHost : names.lookup(httpHost)
+  const byServerName = serverName === null ? undefined : names.lookup(serverName)
+  const byHttpHost = httpHost === null ? undefined : names.lookup(httpHost)
   if (trace) {
     narrateMatch('host', host, byHost, trace)
     if (byHost?.service !== null) narrateMatch('address', address?.text ?? null, byAddress, trace)
