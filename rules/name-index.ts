@@ -1,6 +1,6 @@
 /**
  * Name → the number of its longest name, at label boundaries. A look-up reads the name once from the right with a rolling
- * hash and probes an open-addressed table at each label, so its cost does not depend on how many names there are.
+ * hash and probes an open-addressed table at each label, until nothing is below: its cost does not depend on how many names there are.
  * Plain data in shared memory: one thread makes it, all look up in it.
  */
 import { nameAt, type PackedNames } from './packed.ts'
@@ -36,8 +36,9 @@ export interface NameIndex {
   readonly slots: Uint32Array
   readonly bytes: Uint8Array
   readonly shift: number
-  /** Labels of the entry that has most. */
-  readonly deepest: number
+  /** A bit for each name that has entries below it; some bits of others are set too. 2^(32 - parentShift) of them. */
+  readonly parents: Uint32Array
+  readonly parentShift: number
 }
 
 /**
@@ -45,16 +46,15 @@ export interface NameIndex {
  * first.
  */
 export function findName(index: NameIndex, name: string): number {
-  const { slots, deepest } = index
+  const { slots } = index
   let found = -1
   let hash = HASH_START
-  let labels = 1
   for (let at = name.length - 1; at >= 0; at--) {
     const code = name.charCodeAt(at)
     if (code === DOT) {
       const below = find(index, hash, name, at + 1) + BELOW
       if (slots[below] !== 0) found = below
-      if (++labels > deepest) return found
+      if (!mayBeParent(index, hash)) return found
     }
     hash = hashedOn(hash, code)
   }
@@ -74,7 +74,12 @@ export function lengthAt({ slots, bytes }: NameIndex, found: number): number {
 }
 
 /** The slot of the name that begins at `start` of `text`: its own, or the free one where it would go. */
-function find({ slots, bytes, shift }: Omit<NameIndex, 'deepest'>, hash: number, text: string, start: number): number {
+function find(
+  { slots, bytes, shift }: Pick<NameIndex, 'slots' | 'bytes' | 'shift'>,
+  hash: number,
+  text: string,
+  start: number,
+): number {
   const wanted = hash >>> 0
   let slot = slotOf(hash, shift) * SLOT_WORDS
   while (slots[slot + EXACT] !== 0 || slots[slot + BELOW] !== 0) {
@@ -94,13 +99,17 @@ function isNameAt(bytes: Uint8Array, offset: number, text: string, start: number
   return true
 }
 
+function mayBeParent({ parents, parentShift }: Pick<NameIndex, 'parents' | 'parentShift'>, hash: number): boolean {
+  const bit = slotOf(hash, parentShift)
+  return (parents[bit >>> 5]! & (1 << (bit & 31))) !== 0
+}
+
 /** Of two entries with the same name and `below` the later one stands. */
 export function buildNameIndex(names: PackedNames, entries: readonly NameEntry[]): NameIndex {
   const bits = 33 - Math.clz32(entries.length) // more than twice as many slots as names
   const slots = sharedWords(2 ** bits * SLOT_WORDS)
   const { bytes, offsets } = names
   const shift = 32 - bits
-  let deepest = 0
   for (const { at, below, owner } of entries) {
     const name = nameAt(names, at)
     const hash = hashOf(name)
@@ -108,7 +117,32 @@ export function buildNameIndex(names: PackedNames, entries: readonly NameEntry[]
     slots[slot + HASH] = hash
     slots[slot + NAME] = offsets[at]!
     slots[slot + (below ? BELOW : EXACT)] = owner
-    deepest = Math.max(deepest, name.split('.').length)
   }
-  return { slots, bytes, shift, deepest }
+  return { slots, bytes, shift, ...parentsOf(names, entries) }
+}
+
+/** So many bits for each parent at least: of the names that are none, at most one in so many seems to be one. */
+const BITS_EACH = 16
+
+function parentsOf(names: PackedNames, entries: readonly NameEntry[]): Pick<NameIndex, 'parents' | 'parentShift'> {
+  const hashes = new Set<number>()
+  for (const { at } of entries) for (const hash of parentHashes(nameAt(names, at))) hashes.add(hash)
+  const bits = 32 - Math.clz32((hashes.size * BITS_EACH) | 31)
+  const parents = sharedWords(2 ** (bits - 5))
+  const parentShift = 32 - bits
+  for (const hash of hashes) {
+    const bit = slotOf(hash, parentShift)
+    parents[bit >>> 5]! |= 1 << (bit & 31)
+  }
+  return { parents, parentShift }
+}
+
+/** Of `us` and `zoom.us` for `meet.zoom.us`. */
+function* parentHashes(name: string): Generator<number> {
+  let hash = HASH_START
+  for (let at = name.length - 1; at >= 0; at--) {
+    const code = name.charCodeAt(at)
+    if (code === DOT) yield hash
+    hash = hashedOn(hash, code)
+  }
 }
