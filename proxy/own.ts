@@ -53,7 +53,7 @@ export class OwnPages {
     this.#sources.set(socket, source)
     wire.takePending() // what a client sent after a request whose answer closes the connection is not read
     socket.removeAllListeners('data')
-    socket.setTimeout(0)
+    wire.onIdle(0)
     socket.pause()
     socket.unshift(Buffer.from(text, 'latin1'))
     this.#server.emit('connection', socket)

@@ -4,6 +4,8 @@
  */
 import { connect as netConnect, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import type { Place } from '../rules/arrivals.ts'
+import { LEAST_WATCHED_MS, unwatch, type Watched, watch } from './idle.ts'
 import { Intake, type Taker } from './intake.ts'
 import { MAX_TEXT_BYTES, Outbox } from './outbox.ts'
 
@@ -24,7 +26,7 @@ export interface Consumer extends Watcher {
 /** What may wait unread while nobody owns the input; beyond it the socket is paused. */
 const MAX_PENDING_BYTES = 65_536
 
-export class Wire implements Taker {
+export class Wire implements Taker, Watched {
   readonly socket: Socket
   /** The other side has ended its direction. */
   ended = false
@@ -42,6 +44,11 @@ export class Wire implements Taker {
   #pending: Buffer | null = null
   #paused = false
   #whenIdle: (() => void) | null = null
+  /** 0: never idle. */
+  #idleMs = 0
+  /** Where it is looked whether it has moved. */
+  #watch: Place<Watched> | null = null
+  #moved = false
 
   constructor(socket: Socket, intake: Intake | null) {
     this.socket = socket
@@ -126,6 +133,7 @@ export class Wire implements Taker {
   /** Nothing is sent once the socket is gone; a string is latin1. */
   write(data: Buffer | string): void {
     if (data === '' || this.closed || !this.socket.writable) return
+    this.#moved = true
     this.#outbox.add(data)
   }
 
@@ -135,6 +143,7 @@ export class Wire implements Taker {
     if (from.#intake?.isShared || chunk.length <= MAX_TEXT_BYTES) this.write(before + chunk.toString('latin1') + after)
     else {
       const { socket } = this
+      this.#moved = true
       socket.cork()
       this.write(before)
       this.write(chunk)
@@ -151,13 +160,33 @@ export class Wire implements Taker {
     return this.socket.writableLength >= this.socket.writableHighWaterMark
   }
 
-  /** Calls back whenever nothing has moved for so long; takes the place of what was set before. 0: never. */
+  /** Calls back whenever nothing has moved for so long, or seconds longer; takes the place of what was set before. 0: never. */
   onIdle(milliseconds: number, callback: () => void = () => {}): void {
     const { socket } = this
     if (this.#whenIdle === null) socket.on('timeout', () => this.#whenIdle?.())
     this.#whenIdle = callback
-    // The clock of a socket that is in use runs from its last byte anyway: to set it again is for another time only.
-    if (socket.timeout !== milliseconds) socket.setTimeout(milliseconds)
+    // Where it is the time of before, that runs from the last byte anyway.
+    if (milliseconds === this.#idleMs || this.closed) return
+    this.#idleMs = milliseconds
+    const isWatched = milliseconds >= LEAST_WATCHED_MS
+    if (isWatched) this.#watch ??= watch(this)
+    else this.#unwatch()
+    this.#setClock(isWatched ? 0 : milliseconds)
+  }
+
+  /** For the watch. The clock of the socket sees what is not seen here: that a long write goes on. */
+  look(): void {
+    this.#setClock(this.#moved ? 0 : this.#idleMs)
+    this.#moved = false
+  }
+
+  #setClock(milliseconds: number): void {
+    if (milliseconds !== (this.socket.timeout ?? 0)) this.socket.setTimeout(milliseconds)
+  }
+
+  #unwatch(): void {
+    if (this.#watch !== null) unwatch(this.#watch)
+    this.#watch = null
   }
 
   /** End our direction, after what was written; `flushed` is called once all of it has left, unless the socket is gone before. */
@@ -202,6 +231,7 @@ export class Wire implements Taker {
 
   /** An error in a consumer ends this connection, and no other. */
   #feed(chunk: Buffer): void {
+    this.#moved = true
     try {
       this.#hand(chunk)
     } catch (error) {
@@ -238,6 +268,7 @@ export class Wire implements Taker {
 
   #closing(): void {
     this.closed = true
+    this.#unwatch()
     this.#intake?.release()
     const consumer = this.#consumer
     this.#consumer = null

@@ -8,6 +8,7 @@ import { readHead } from '../../proxy/head-reader.ts'
 import { linger } from '../../proxy/linger.ts'
 import { Tunnel } from '../../proxy/tunnel.ts'
 import { type Consumer, Wire } from '../../proxy/wire.ts'
+import { waitFor } from '../e2e/landline.ts'
 
 const server = createServer({ allowHalfOpen: true })
 server.listen(0, '127.0.0.1')
@@ -304,6 +305,34 @@ t.test('many small writes of one turn are one', async (t) => {
   t.equal(writes, 1)
   wire.end()
   t.match(await text(far), /^0 1 2 .* 99 $/)
+})
+
+t.test('a wire that moves has no clock, and one that stands still for long is told of', async (t) => {
+  const { far, wire } = await pair(t)
+  const clock = () => wire.socket.timeout ?? 0
+  const standsStill = () => waitFor('its clock', () => clock() === 10_000)
+  const told = Promise.withResolvers<void>()
+  const before = performance.now()
+  wire.onIdle(10_000, () => told.resolve())
+  t.equal(clock(), 0)
+  await standsStill()
+  wire.attach(reader())
+  far.write('x')
+  await waitFor('a look after it has read', () => clock() === 0)
+  await standsStill()
+  wire.write('x')
+  await waitFor('a look after it has written', () => clock() === 0)
+  wire.onIdle(500, () => t.fail('that time is not over'))
+  t.equal(clock(), 500, 'a short time is the clock’s alone')
+  wire.onIdle(10_000, () => told.resolve())
+  await standsStill()
+  await told.promise
+  t.ok(performance.now() - before > 10_000)
+  wire.destroy()
+  await once(wire.socket, 'close')
+  wire.onIdle(20_000)
+  wire.look()
+  t.equal(clock(), 10_000, 'one that is closed is left alone')
 })
 
 t.test('the last answer reaches a slow reader whole, and a talking one is not reset', async (t) => {
