@@ -11,12 +11,16 @@ import { CR, is, TCHAR } from './http/chars.ts'
 import { judgeRequestLine, parseRequestHead, type RequestHead } from './http/request.ts'
 import { hasLoop } from './http/via.ts'
 import { linger } from './linger.ts'
+import { type Opened, relay } from './relay.ts'
 import type { Source, SourceReader } from './source.ts'
 import { beginsWithProxyHeader } from './source.ts'
 import type { Wire } from './wire.ts'
 
 /** `waiting` for a request, or for nothing but the client's end: may be cut at any time. `ending`: its last answer is leaving. */
 type State = 'waiting' | 'serving' | 'ending'
+
+/** After an answer: the next request may come, none may, or the connection is a tunnel from now on. */
+type Next = 'request' | 'nothing' | Opened
 
 export class Connection implements Carrier {
   readonly wire: Wire
@@ -46,7 +50,12 @@ export class Connection implements Carrier {
     try {
       const source = this.#source ?? (await this.#sources.identify(this.wire))
       if (source === null) return this.wire.destroy()
-      while (await this.#next(source)) this.#state = 'waiting'
+      let next: Next = 'request'
+      while (next === 'request') {
+        this.#state = 'waiting'
+        next = await this.#serveNext(source)
+      }
+      if (next !== 'nothing') await this.#relay(next)
     } catch (error) {
       this.#context.options.log.error({ err: error }, 'a connection failed')
       this.wire.destroy()
@@ -67,19 +76,19 @@ export class Connection implements Carrier {
     this.wire.destroy(new ProxyError('ERR_SEVERED'))
   }
 
-  /** One request and its answer; false when the connection takes no more of them. */
-  async #next(connected: Source): Promise<boolean> {
+  /** One request and its answer. All that is known of its head ends with this. */
+  async #serveNext(connected: Source): Promise<Next> {
     let head: RequestHead | null
     try {
       const text = this.#context.draining() ? null : await readHead(this.wire, this.#headOptions(connected))
       head = text === null ? null : this.#parsed(text, connected)
     } catch (error) {
       this.#refuse(failureOf(error), connected)
-      return false
+      return 'nothing'
     }
     if (head === null) {
       this.wire.destroySoon()
-      return false
+      return 'nothing'
     }
     this.#state = 'serving'
     this.#isFirst = false
@@ -87,24 +96,42 @@ export class Connection implements Carrier {
     const source = this.#sources.ofRequest(connected, head)
     const exchange = new Exchange(kindOf(head, options.ownHost), head.method, source, this, options)
     this.exchange = exchange
+    let next: Next = 'nothing'
     try {
       if (exchange.kind === 'own') return await this.#answerItself(head, exchange)
       if (hasLoop(head, options.name)) throw new ProxyError('ERR_LOOP')
       const end = await (exchange.kind === 'connect' ? connect : forward)(this.wire, head, exchange, this.#context)
-      if (end === 'denied') return this.#deny(head, exchange)
-      if (end === 'close') this.#end()
-      return end === 'keep'
+      if (end === 'denied') next = this.#deny(head, exchange)
+      else if (end === 'close') this.#end()
+      else next = end === 'keep' ? 'request' : end
+      return next
     } catch (error) {
       this.#fail(await recorded(failureOf(error), exchange), head, exchange)
-      return false
+      return 'nothing'
     } finally {
-      this.exchange = null
-      exchange.close()
+      if (typeof next === 'string') this.#close(exchange)
     }
   }
 
+  /** The rest of an exchange that was answered with a tunnel. */
+  async #relay(opened: Opened): Promise<void> {
+    const { exchange } = opened
+    try {
+      await relay(this.wire, opened, this.#context)
+    } catch (error) {
+      this.#fail(failureOf(error), null, exchange)
+    } finally {
+      this.#close(exchange)
+    }
+  }
+
+  #close(exchange: Exchange): void {
+    this.exchange = null
+    exchange.close()
+  }
+
   /** The proxy's own pages, and what it is asked as the last one. */
-  async #answerItself(head: RequestHead, exchange: Exchange): Promise<boolean> {
+  async #answerItself(head: RequestHead, exchange: Exchange): Promise<Next> {
     const { wire } = this
     const { options, ownPages } = this.#context
     if (!(await mayRead(head, exchange, options.ownHost))) return this.#deny(head, exchange)
@@ -113,11 +140,11 @@ export class Connection implements Carrier {
       this.#end()
     } else ownPages.take(wire, head, exchange.source, options.ownHost)
     exchange.answered()
-    return false
+    return 'nothing'
   }
 
-  /** The denial stands on the record. Returns whether the client may ask for more on this connection. */
-  #deny(head: RequestHead, exchange: Exchange): boolean {
+  /** The denial stands on the record. The client may ask for more on this connection where that is safe. */
+  #deny(head: RequestHead, exchange: Exchange): Next {
     const { wire } = this
     exchange.denied()
     // What follows a refused request unasked (a body, the first bytes of a tunnel) must not be read as the next request.
@@ -126,7 +153,7 @@ export class Connection implements Carrier {
     wire.write(denialAnswer(exchange, head, this.#answerOptions(keepAlive)))
     exchange.answered()
     if (!keepAlive) this.#end()
-    return keepAlive
+    return keepAlive ? 'request' : 'nothing'
   }
 
   /** What nobody foresaw is for the operator, with its cause; the others are counted, and told by whoever knows more. */

@@ -8,6 +8,7 @@ import type { ErrorType, ExchangeKind, Outcome, ShadowVerdict, TrafficAction, Tr
 import type { Address, Evidence, Verdict } from '../rules/model.ts'
 import type { Policy } from '../rules/policy.ts'
 import { ProxyError } from './failures.ts'
+import type { Occupancy } from './occupancy.ts'
 import type { ProxyOptions } from './options.ts'
 import { Shadow } from './shadow.ts'
 import type { Source } from './source.ts'
@@ -49,6 +50,8 @@ export class Exchange {
   #options: ProxyOptions
   #carrier: Carrier
   #shadow: Shadow | null
+  /** In which its client has a place for it. */
+  #occupancy: Occupancy | null = null
   #recorded: Recorded | null = null
   #refused = false
   #bare = false
@@ -88,6 +91,14 @@ export class Exchange {
 
   get evidence(): Evidence {
     return this.#evidence
+  }
+
+  /** Take one of the client's places for tunnels, of which it has so many, until this is over. Throws ERR_TUNNEL_LIMIT. */
+  takePlace(occupancy: Occupancy): void {
+    const { tunnelsPerClient, tunnelsPerSharedClient } = this.#options.limits
+    const limit = this.verdict?.segment.shared === true ? tunnelsPerSharedClient : tunnelsPerClient
+    if (!occupancy.reserve(this.source.address.text, limit)) throw new ProxyError('ERR_TUNNEL_LIMIT')
+    this.#occupancy = occupancy
   }
 
   /** Decide again with more evidence. Returns whether the verdict that now stands lets the request go on. */
@@ -211,6 +222,7 @@ export class Exchange {
 
   /** Once, at the end, whatever happened. */
   close(): void {
+    this.#occupancy?.release(this.source.address.text)
     this.conclude()
     this.#isClosed = true
     this.#options.observer.ended({

@@ -2,7 +2,6 @@
 import type { Address } from '../rules/model.ts'
 import { finalRecipientAnswer } from './answers.ts'
 import { BodyRelay } from './body.ts'
-import { relay, withPlace } from './connect.ts'
 import type { Context } from './context.ts'
 import type { Exchange } from './exchange.ts'
 import { ProxyError } from './failures.ts'
@@ -10,6 +9,7 @@ import type { RequestHead } from './http/request.ts'
 import type { ResponseHead } from './http/response.ts'
 import { requestHeadForOrigin, responseHeadForClient } from './http/serialise.ts'
 import { dialParent, settleForParent } from './parent.ts'
+import type { Opened } from './relay.ts'
 import { type Forwarding, retrieve, type Upload } from './retrieval.ts'
 import { addressesOf, dialJudged, permit, settleDenied } from './route.ts'
 import type { Wire } from './wire.ts'
@@ -17,8 +17,11 @@ import type { Wire } from './wire.ts'
 /** Methods that may be sent again on a fresh connection when a kept one turns out to be dead (RFC 9110 §9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
-/** `denied`: nothing was answered yet. `keep`, `close`: what is to become of the client's connection. */
-export type Forwarded = 'denied' | 'keep' | 'close'
+/** What is to become of the client's connection: it waits for the next request, closes, or is a tunnel from now on. */
+type Answered = 'keep' | 'close' | Opened
+
+/** `denied`: nothing was answered yet. */
+export type Forwarded = 'denied' | Answered
 
 export function forward(client: Wire, head: RequestHead, exchange: Exchange, context: Context): Promise<Forwarded> {
   const { target } = head
@@ -27,7 +30,7 @@ export function forward(client: Wire, head: RequestHead, exchange: Exchange, con
   if (!exchange.judge({ host, address, port })) return settleDenied(exchange, context).then(denied)
   const forwarding = { client, head, exchange, context }
   if (head.maxForwards === 0) return answerAsFinalRecipient(forwarding)
-  if (head.upgrade !== null) return withPlace(exchange, context, () => toOrigin(forwarding))
+  if (head.upgrade !== null) exchange.takePlace(context.occupancy)
   // Most requests need not wait for anything before they are sent: nothing is waited for that is there.
   return toOrigin(forwarding)
 }
@@ -68,13 +71,13 @@ async function toOrigin(forwarding: Forwarding): Promise<Forwarded> {
   return whole(await attempt(forwarding, dialled.wire, dialled.address, 'dialled'))
 }
 
-function whole(result: 'keep' | 'close' | 'stale'): 'keep' | 'close' {
+function whole(result: Answered | 'stale'): Answered {
   if (result === 'stale') throw new ProxyError('ERR_TERMINATED')
   return result
 }
 
 /** By the first parent that can be reached, on a connection of its own. */
-async function toParent(forwarding: Forwarding): Promise<'keep' | 'close'> {
+async function toParent(forwarding: Forwarding): Promise<Answered> {
   const { head, exchange, context } = forwarding
   await settleForParent(head.target, exchange, context)
   return whole(await attempt(forwarding, await dialParent(context), null, 'parent'))
@@ -92,7 +95,7 @@ async function attempt(
   wire: Wire,
   address: Address | null,
   asked: Asked,
-): Promise<'keep' | 'close' | 'stale'> {
+): Promise<Answered | 'stale'> {
   const { client, head, context } = forwarding
   const { name, limits } = context.options
   client.watcher = { gone: () => giveUp(wire, client) }
@@ -105,7 +108,7 @@ async function attempt(
   })
   try {
     const retrieved = await retrieve(wire, forwarding, upload)
-    if (retrieved.kind === 'switch') return await switchProtocols(forwarding, retrieved.answer, wire)
+    if (retrieved.kind === 'switch') return switchProtocols(forwarding, retrieved.answer, wire)
     if (retrieved.kind === 'whole') {
       if (retrieved.keepOrigin && address !== null) context.pool.give(head.target, address, wire)
       else wire.destroy()
@@ -153,14 +156,9 @@ function ownFailure({ failure }: Wire): ProxyError | null {
   return failure instanceof ProxyError ? failure : null
 }
 
-async function switchProtocols(
-  { client, head, exchange, context }: Forwarding,
-  answer: ResponseHead,
-  wire: Wire,
-): Promise<'close'> {
+function switchProtocols({ client, head, exchange, context }: Forwarding, answer: ResponseHead, wire: Wire): Opened {
   if (head.upgrade === null) throw new ProxyError('ERR_UPGRADE')
   client.write(responseHeadForClient(answer, { via: context.options.name, minor: 1, keepAlive: true }))
   exchange.answered()
-  await relay(client, wire, exchange, context, false)
-  return 'close'
+  return { exchange, origin: wire, judgesOpening: false }
 }

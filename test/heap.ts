@@ -8,3 +8,9 @@ export function heapAfterCollection(): number {
   runInNewContext('gc')()
   return process.memoryUsage().heapUsed
 }
+
+/** The same, with what buffers have outside the heap. */
+export function heldAfterCollection(): number {
+  heapAfterCollection() // a buffer is given back by the collection after the one that found it dead
+  return heapAfterCollection() + process.memoryUsage().arrayBuffers
+}

@@ -2,6 +2,7 @@
  * The head of a request (RFC 9112 §3 and §6, RFC 9110 §7): what is asked for, where the content ends, what may go on.
  * Strict: a head that two readers could take differently is refused.
  */
+import { onItsOwn } from '../../rules/own-text.ts'
 import { CR, is, isToken, LF, SP, TCHAR } from './chars.ts'
 import { type Field, type FieldFault, parseConnection, parseFields } from './fields.ts'
 import { CHUNKED, type Framing, NO_CONTENT, parseDecimal, readTransferEncoding } from './framing.ts'
@@ -102,7 +103,9 @@ function readRequestLine(text: string, lineBytes: number): RequestLine | Refusal
   const minor = parseVersion(text.slice(targetEnd + 1, lineEnd))
   if (typeof minor !== 'number') return minor
   if (methodEnd - start > MAX_METHOD_BYTES) return BAD_REQUEST.method
-  return { method: text.slice(start, methodEnd), minor, target: text.slice(methodEnd + 1, targetEnd), end: lineEnd + 2 }
+  // Records tell of it, and those of a tunnel come when it ends.
+  const method = onItsOwn(text.slice(start, methodEnd))
+  return { method, minor, target: text.slice(methodEnd + 1, targetEnd), end: lineEnd + 2 }
 }
 
 /** The value of the first field of this (lower-case) name, or null. */

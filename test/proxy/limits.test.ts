@@ -2,9 +2,24 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t from 'tap'
+import { Exchange } from '../../proxy/exchange.ts'
 import { connectionsOf, createSharedOccupancy, Occupancy, vacate } from '../../proxy/occupancy.ts'
+import type { ProxyOptions } from '../../proxy/options.ts'
+import type { Source } from '../../proxy/source.ts'
+import { compiled } from '../compiled.ts'
 import { waitFor } from '../e2e/landline.ts'
-import { answer, answering, type Client, DESK, request, startOrigin, startProxy } from './harness.ts'
+import {
+  address,
+  answer,
+  answering,
+  type Client,
+  DESK,
+  LIMITS,
+  RULES,
+  request,
+  startOrigin,
+  startProxy,
+} from './harness.ts'
 
 const originOf = async (t: { teardown(f: () => void): void }, behave: (socket: Socket, before: number) => void) => {
   const origin = await startOrigin(behave)
@@ -339,4 +354,24 @@ t.test('of ten thousand clients none has less than its limit', async (t) => {
     shared.tunnels.every((counts) => counts.every((count) => count === 0)),
     'and each place was given back',
   )
+})
+
+t.test('a place for a tunnel is given back whatever becomes of its exchange', async (t) => {
+  const occupancy = new Occupancy(null)
+  const source: Source = { address: address(DESK), port: 1, learnt: 'socket', path: [], known: true }
+  const failing = () => {
+    throw new Error('no room for the tally')
+  }
+  const options = {
+    policy: () => compiled(RULES),
+    now: Date.now,
+    limits: { ...LIMITS, tunnelsPerClient: 1 },
+    tally: failing,
+  }
+  const exchange = new Exchange('connect', 'CONNECT', source, { sever: () => {} }, options as unknown as ProxyOptions) // what of them is used
+  exchange.judge({ host: 'meet.test', port: 443 })
+  exchange.takePlace(occupancy)
+  t.throws(() => exchange.takePlace(occupancy), { code: 'ERR_TUNNEL_LIMIT' })
+  t.throws(() => exchange.close(), /no room/)
+  t.ok(occupancy.reserve(DESK, 1))
 })

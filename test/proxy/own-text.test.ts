@@ -1,11 +1,11 @@
 /** What is kept of a request for longer than it lasts holds no more memory than it says. */
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { walkForwarded } from '../../proxy/forwarded.ts'
 import { parseRequestHead } from '../../proxy/http/request.ts'
 import { readOpening } from '../../proxy/opening.ts'
 import { onItsOwn } from '../../rules/own-text.ts'
-import { heapAfterCollection } from '../heap.ts'
-import { address } from './harness.ts'
+import { heapAfterCollection, heldAfterCollection } from '../heap.ts'
+import { address, startOrigin, startProxy } from './harness.ts'
 
 const COUNT = 1000
 const LONG = 15_000
@@ -88,7 +88,68 @@ for (const [what, expected, beginning, read] of [
   })
 }
 
+const TUNNELS = 90
+const MUCH = 60_000
+
+/** Bytes that each of some open tunnels holds, with both of its ends, which are in this process too. */
+async function heldByTunnel(t: Test, ask: (port: number) => string, opening: string): Promise<number> {
+  const origin = await startOrigin((socket) => {
+    socket.on('data', (chunk) => {
+      if (chunk.includes('Upgrade')) socket.write(SWITCHED)
+      else if (chunk.at(-1) === TURN) socket.write('?')
+    })
+  })
+  const proxy = await startProxy()
+  t.teardown(() => proxy.close())
+  t.teardown(() => origin.close())
+  const open = async () => {
+    const client = proxy.client()
+    await client.send(ask(origin.port)).until((text) => text.endsWith('\r\n\r\n'))
+    await client.send(opening).until((text) => text.endsWith('?'))
+    // A read buffer that has grown for what is long goes back when little is said.
+    for (let turn = 0; turn < 4; turn++) {
+      client.take()
+      await client.send('?').until((text) => text === '?')
+    }
+  }
+  await open()
+  const before = heldAfterCollection()
+  for (let count = 0; count < TUNNELS; count++) await open()
+  return (heldAfterCollection() - before) / TUNNELS
+}
+
+const TURN = '?'.charCodeAt(0)
+const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: talk\r\n\r\n'
+const connectWith = (fields: string) => (port: number) =>
+  `CONNECT long-name-of-a-host.test:${port} HTTP/1.1\r\nHost: long-name-of-a-host.test:${port}\r\n${fields}\r\n`
+const upgradeWith = (method: string, fields: string) => (port: number) =>
+  `${method} http://long-name-of-a-host.test:${port}/ HTTP/1.1\r\nHost: long-name-of-a-host.test:${port}\r\nConnection: upgrade\r\nUpgrade: talk\r\n${fields}\r\n`
+const LONG_FIELD = `A: ${'a'.repeat(MUCH)}\r\n`
+
+t.test('an open tunnel holds nothing of what opened it', async (t) => {
+  const little = () => heldByTunnel(t, connectWith(''), 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n?')
+  await little() // what is made once, for all that come after
+  const small = await little()
+  for (const [what, ask, opening] of [
+    ['the head of a CONNECT', connectWith(LONG_FIELD), '?'],
+    ['the head of an upgrade', upgradeWith('GET', LONG_FIELD), '?'],
+    ['the head of an upgrade with a long method', upgradeWith('BASELINE-CONTROL', LONG_FIELD), '?'],
+    ['its first bytes', connectWith(''), `GET / HTTP/1.1\r\nHost: a.test\r\n\r\n${'a'.repeat(MUCH)}?`],
+  ] as const) {
+    const held = await heldByTunnel(t, ask, opening)
+    t.ok(held - small < MUCH / 4, `${what}: ${held} bytes, where ${small} are held of one that is opened with little`)
+  }
+})
+
 t.test('a text is the same', async (t) => {
-  for (const text of ['', 'a', 'meet.test', 'host-number-7.example.test', 'é'.repeat(300)])
+  for (const text of [
+    '',
+    'a',
+    'twelve-bytes',
+    'thirteen-bytes',
+    'meet.test',
+    'host-number-7.example.test',
+    'é'.repeat(300),
+  ])
     t.equal(onItsOwn(text), text)
 })
