@@ -11,16 +11,13 @@ import { CR, is, TCHAR } from './http/chars.ts'
 import { judgeRequestLine, parseRequestHead, type RequestHead } from './http/request.ts'
 import { hasLoop } from './http/via.ts'
 import { linger } from './linger.ts'
-import { type Opened, relay } from './relay.ts'
+import { type Next, type Opened, relay } from './relay.ts'
 import type { Source, SourceReader } from './source.ts'
 import { beginsWithProxyHeader } from './source.ts'
 import type { Wire } from './wire.ts'
 
 /** `waiting` for a request, or for nothing but the client's end: may be cut at any time. `ending`: its last answer is leaving. */
 type State = 'waiting' | 'serving' | 'ending'
-
-/** After an answer: the next request may come, none may, or the connection is a tunnel from now on. */
-type Next = 'request' | 'nothing' | Opened
 
 export class Connection implements Carrier {
   readonly wire: Wire
@@ -50,12 +47,12 @@ export class Connection implements Carrier {
     try {
       const source = this.#source ?? (await this.#sources.identify(this.wire))
       if (source === null) return this.wire.destroy()
-      let next: Next = 'request'
-      while (next === 'request') {
+      let next: Next = 'keep'
+      while (next === 'keep') {
         this.#state = 'waiting'
         next = await this.#serveNext(source)
       }
-      if (next !== 'nothing') await this.#relay(next)
+      if (next !== 'close') await this.#relay(next)
     } catch (error) {
       this.#context.options.log.error({ err: error }, 'a connection failed')
       this.wire.destroy()
@@ -84,11 +81,11 @@ export class Connection implements Carrier {
       head = text === null ? null : this.#parsed(text, connected)
     } catch (error) {
       this.#refuse(failureOf(error), connected)
-      return 'nothing'
+      return 'close'
     }
     if (head === null) {
       this.wire.destroySoon()
-      return 'nothing'
+      return 'close'
     }
     this.#state = 'serving'
     this.#isFirst = false
@@ -96,18 +93,18 @@ export class Connection implements Carrier {
     const source = this.#sources.ofRequest(connected, head)
     const exchange = new Exchange(kindOf(head, options.ownHost), head.method, source, this, options)
     this.exchange = exchange
-    let next: Next = 'nothing'
+    let next: Next = 'close'
     try {
       if (exchange.kind === 'own') return await this.#answerItself(head, exchange)
       if (hasLoop(head, options.name)) throw new ProxyError('ERR_LOOP')
       const end = await (exchange.kind === 'connect' ? connect : forward)(this.wire, head, exchange, this.#context)
       if (end === 'denied') next = this.#deny(head, exchange)
-      else if (end === 'close') this.#end()
-      else next = end === 'keep' ? 'request' : end
+      else next = end
+      if (end === 'close') this.#end()
       return next
     } catch (error) {
       this.#fail(await recorded(failureOf(error), exchange), head, exchange)
-      return 'nothing'
+      return 'close'
     } finally {
       if (typeof next === 'string') this.#close(exchange)
     }
@@ -140,7 +137,7 @@ export class Connection implements Carrier {
       this.#end()
     } else ownPages.take(wire, head, exchange.source, options.ownHost)
     exchange.answered()
-    return 'nothing'
+    return 'close'
   }
 
   /** The denial stands on the record. The client may ask for more on this connection where that is safe. */
@@ -153,7 +150,7 @@ export class Connection implements Carrier {
     wire.write(denialAnswer(exchange, head, this.#answerOptions(keepAlive)))
     exchange.answered()
     if (!keepAlive) this.#end()
-    return keepAlive ? 'request' : 'nothing'
+    return keepAlive ? 'keep' : 'close'
   }
 
   /** What nobody foresaw is for the operator, with its cause; the others are counted, and told by whoever knows more. */

@@ -9,7 +9,7 @@ import type { RequestHead } from './http/request.ts'
 import type { ResponseHead } from './http/response.ts'
 import { requestHeadForOrigin, responseHeadForClient } from './http/serialise.ts'
 import { dialParent, settleForParent } from './parent.ts'
-import type { Opened } from './relay.ts'
+import type { Next, Opened } from './relay.ts'
 import { type Forwarding, retrieve, type Upload } from './retrieval.ts'
 import { addressesOf, dialJudged, permit, settleDenied } from './route.ts'
 import type { Wire } from './wire.ts'
@@ -17,11 +17,8 @@ import type { Wire } from './wire.ts'
 /** Methods that may be sent again on a fresh connection when a kept one turns out to be dead (RFC 9110 §9.2.2). */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 
-/** What is to become of the client's connection: it waits for the next request, closes, or is a tunnel from now on. */
-type Answered = 'keep' | 'close' | Opened
-
 /** `denied`: nothing was answered yet. */
-export type Forwarded = 'denied' | Answered
+export type Forwarded = 'denied' | Next
 
 export function forward(client: Wire, head: RequestHead, exchange: Exchange, context: Context): Promise<Forwarded> {
   const { target } = head
@@ -71,13 +68,13 @@ async function toOrigin(forwarding: Forwarding): Promise<Forwarded> {
   return whole(await attempt(forwarding, dialled.wire, dialled.address, 'dialled'))
 }
 
-function whole(result: Answered | 'stale'): Answered {
+function whole(result: Next | 'stale'): Next {
   if (result === 'stale') throw new ProxyError('ERR_TERMINATED')
   return result
 }
 
 /** By the first parent that can be reached, on a connection of its own. */
-async function toParent(forwarding: Forwarding): Promise<Answered> {
+async function toParent(forwarding: Forwarding): Promise<Next> {
   const { head, exchange, context } = forwarding
   await settleForParent(head.target, exchange, context)
   return whole(await attempt(forwarding, await dialParent(context), null, 'parent'))
@@ -95,7 +92,7 @@ async function attempt(
   wire: Wire,
   address: Address | null,
   asked: Asked,
-): Promise<Answered | 'stale'> {
+): Promise<Next | 'stale'> {
   const { client, head, context } = forwarding
   const { name, limits } = context.options
   client.watcher = { gone: () => giveUp(wire, client) }

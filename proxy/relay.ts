@@ -17,6 +17,9 @@ export interface Opened {
   readonly judgesOpening: boolean
 }
 
+/** What becomes of a client's connection after an answer: it waits for the next request, closes, or is a tunnel from now on. */
+export type Next = 'keep' | 'close' | Opened
+
 /**
  * Relay until both sides are done; what it carried is counted, and recorded where the tunnel was. The origin's bytes are
  * never held. Throws where the client's may not pass: the tunnel is then cut, as no answer is left to give.

@@ -95,8 +95,8 @@ const MUCH = 60_000
 async function heldByTunnel(t: Test, ask: (port: number) => string, opening: string): Promise<number> {
   const origin = await startOrigin((socket) => {
     socket.on('data', (chunk) => {
-      if (chunk.includes('Upgrade')) socket.write(SWITCHED)
-      else if (chunk.at(-1) === TURN) socket.write('?')
+      if (chunk.at(-1) === TURN) socket.write('?')
+      else if (chunk.at(-1) === LINE_END) socket.write(SWITCHED)
     })
   })
   const proxy = await startProxy()
@@ -109,16 +109,20 @@ async function heldByTunnel(t: Test, ask: (port: number) => string, opening: str
     // A read buffer that has grown for what is long goes back when little is said.
     for (let turn = 0; turn < 4; turn++) {
       client.take()
-      await client.send('?').until((text) => text === '?')
+      const text = await client.send('?').until((text) => text === '?')
+      if (text !== '?') throw new Error(`no tunnel is open: ${text}`)
     }
   }
   await open()
   const before = heldAfterCollection()
   for (let count = 0; count < TUNNELS; count++) await open()
+  t.equal(proxy.proxy.connections, TUNNELS + 1)
   return (heldAfterCollection() - before) / TUNNELS
 }
 
 const TURN = '?'.charCodeAt(0)
+/** Of a head; what tunnels open with has none at its end. */
+const LINE_END = '\n'.charCodeAt(0)
 const SWITCHED = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: talk\r\n\r\n'
 const connectWith = (fields: string) => (port: number) =>
   `CONNECT long-name-of-a-host.test:${port} HTTP/1.1\r\nHost: long-name-of-a-host.test:${port}\r\n${fields}\r\n`
