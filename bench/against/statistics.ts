@@ -21,6 +21,12 @@ export function ratios(ours: readonly number[], theirs: readonly number[]): Summ
   return summarise(ours.slice(0, theirs.length).map((value, round) => value / (theirs[round] ?? Number.NaN)))
 }
 
+/** Of ratios, each two that follow one another: what made one of them larger made the other smaller. */
+export function middlesOfTwo(values: readonly number[]): Summary {
+  const seconds = values.filter((_, at) => at % 2 === 1)
+  return summarise(seconds.map((second, pair) => Math.sqrt((values[2 * pair] ?? Number.NaN) * second)))
+}
+
 /** The value below which that share of the sorted values lies. */
 export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN

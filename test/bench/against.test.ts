@@ -7,7 +7,7 @@ import { meetingHost, plainHost, ruleFiles } from '../../bench/against/policy.ts
 import { type Finding, type Line, standing } from '../../bench/against/report.ts'
 import { resultsPage } from '../../bench/against/results.ts'
 import { run } from '../../bench/against/run.ts'
-import { quantile, ratios, summarise } from '../../bench/against/statistics.ts'
+import { middlesOfTwo, quantile, ratios, summarise } from '../../bench/against/statistics.ts'
 import { figure, findingsTable, lineTable, table } from '../../bench/against/table.ts'
 import { parseAddress } from '../../rules/address.ts'
 import { compile } from '../../rules/compile.ts'
@@ -18,6 +18,7 @@ t.test('rounds are summed up by their middle and their ends', async (t) => {
   t.strictSame(summarise([3, 1, 2]), { median: 2, least: 1, most: 3, rounds: 3 })
   t.strictSame(summarise([10, 1, 2, 4]), { median: 3, least: 1, most: 10, rounds: 4 })
   t.strictSame(summarise([]), { median: Number.NaN, least: Number.NaN, most: Number.NaN, rounds: 0 })
+  t.strictSame(middlesOfTwo([0.5, 2, 4, 1]), { median: 1.5, least: 1, most: 2, rounds: 2 })
   t.strictSame(ratios([10, 40, 9], [5, 10, 9]), { median: 2, least: 1, most: 4, rounds: 3 }, 'each round by itself')
   t.equal(quantile([1, 2, 3, 4], 0.5), 3)
   t.equal(quantile([1, 2, 3, 4], 1), 4)
