@@ -144,9 +144,9 @@ export function chunkHead(bytes: number): string {
 }
 
 /** The end of a chunked body, with its trailer fields. */
-export function lastChunk(trailers: readonly Field[]): string {
+export function lastChunk(trailers: readonly Pick<Field, 'line'>[]): string {
   let text = '0\r\n'
-  for (const { name, value } of trailers) text += `${name}: ${value}\r\n`
+  for (const { line } of trailers) text += line
   return `${text}\r\n`
 }
 

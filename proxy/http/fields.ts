@@ -3,13 +3,17 @@
  * colon, no folding, no bare CR or LF, no NUL.
  */
 import { CHARS, COLON, CR, HTAB, isToken, LF, RARE, SP, TCHAR, TEXT } from './chars.ts'
+import { knownName } from './names.ts'
 
 export interface Field {
-  /** As it was written. */
-  readonly name: string
+  /** The name, in lower case. */
   readonly lower: string
   /** Without the white space around it. */
   readonly value: string
+  /** As it goes on: the name as it was written, a colon, a space, the value, CRLF. */
+  readonly line: string
+  /** What names.ts has of the name. */
+  readonly roles: number
 }
 
 export type FieldFault = 'lineEnd' | 'fold' | 'fieldName' | 'tooManyFields'
@@ -66,10 +70,17 @@ export function parseFields(
     if (text.charCodeAt(cr) !== CR || text.charCodeAt(cr + 1) !== LF) return 'lineEnd'
     let end = cr
     while (end > start && isBlank(text.charCodeAt(end - 1))) end--
-    const name = text.slice(at, nameEnd)
-    const lower = name.toLowerCase()
-    if (seen & RARE && LOOKED_ALIKE.has(lower.replace(/[^a-z0-9]/g, '-'))) return 'fieldName'
-    fields.push({ name, lower, value: text.slice(start, end) })
+    const value = text.slice(start, end)
+    // Most lines are as they should be, and go on in one piece: to put one together costs several times as much.
+    const isCanonical = colon === nameEnd && start === colon + 2 && text.charCodeAt(colon + 1) === SP && end === cr
+    const line = isCanonical ? text.slice(at, cr + 2) : `${text.slice(at, nameEnd)}: ${value}\r\n`
+    const known = knownName(text, at, nameEnd - at)
+    if (known !== null) fields.push({ lower: known.lower, value, line, roles: known.roles })
+    else {
+      const lower = text.slice(at, nameEnd).toLowerCase()
+      if (seen & RARE && LOOKED_ALIKE.has(lower.replace(/[^a-z0-9]/g, '-'))) return 'fieldName'
+      fields.push({ lower, value, line, roles: 0 })
+    }
     at = cr + 2
   }
 }

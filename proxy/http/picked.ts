@@ -1,5 +1,6 @@
 /** The fields that decide about a message as a whole, picked out in one pass. */
 import type { Field } from './fields.ts'
+import { PICKED } from './names.ts'
 
 /** Values are null where the field is missing. Several lines of one name are one list, joined by commas (RFC 9110 §5.3). */
 export interface Picked {
@@ -25,7 +26,8 @@ export function pick(fields: readonly Field[]): Picked {
     upgrade: null,
     maxForwards: null,
   }
-  for (const { lower, value } of fields) {
+  for (const { lower, value, roles } of fields) {
+    if ((roles & PICKED) === 0) continue
     switch (lower) {
       case 'host':
         picked.hosts++

@@ -3,6 +3,7 @@
  * framing is written anew, Host is the canonical one, Via tells where the message has been.
  */
 import type { Field } from './fields.ts'
+import { NOT_IN_REQUESTS, NOT_IN_RESPONSES } from './names.ts'
 import type { RequestHead } from './request.ts'
 import type { ResponseHead } from './response.ts'
 
@@ -26,32 +27,7 @@ export interface ResponseHeadOptions {
   readonly date?: string
 }
 
-/** End at every hop, whether Connection lists them or not. Framing is among them because it is written anew. */
-const HOP_BY_HOP = [
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'te',
-  'transfer-encoding',
-  'content-length',
-  'upgrade',
-]
-
-const NOT_IN_REQUESTS: ReadonlySet<string> = new Set([
-  ...HOP_BY_HOP,
-  'host',
-  'expect',
-  'proxy-authorization',
-  'http2-settings',
-  // A client's address is between it and the proxy, and what a client says of it is no one's knowledge.
-  'forwarded',
-  'x-forwarded-for',
-])
-
-/** Landline-Reference: none but Landline speaks for Landline. */
-const NOT_IN_RESPONSES: ReadonlySet<string> = new Set([...HOP_BY_HOP, 'landline-reference'])
+const OK = 'HTTP/1.1 200 OK\r\n'
 
 /** The head to send on: for an origin in origin-form; for a parent in absolute-form, or authority-form for CONNECT. Latin1. */
 export function requestHeadForOrigin(head: RequestHead, options: RequestOptions): string {
@@ -65,7 +41,7 @@ export function requestHeadForOrigin(head: RequestHead, options: RequestOptions)
   if (head.expectContinue) text += 'Expect: 100-continue\r\n'
   if (upgrade !== null) text += `Connection: upgrade\r\nUpgrade: ${upgrade}\r\n`
   else if (options.keepAlive === false) text += 'Connection: close\r\n'
-  return `${text}Via: 1.${head.minor} ${options.via}\r\n\r\n`
+  return text + ending(head.minor, options.via)
 }
 
 /** How the content of an answer goes to a client of this minor version. What ends with the origin's connection is chunked if it can be, so that a cut shows. */
@@ -81,7 +57,7 @@ export function clientFraming(
 export function responseHeadForClient(head: ResponseHead, options: ResponseHeadOptions): string {
   const { status, upgrade } = head
   const framing = clientFraming(head, options.minor)
-  let text = `HTTP/1.1 ${status} ${head.reason}\r\n`
+  let text = status === 200 && head.reason === 'OK' ? OK : `HTTP/1.1 ${status} ${head.reason}\r\n`
   text += endToEnd(head, NOT_IN_RESPONSES, '', framing === 'chunked')
   if (status >= 200) {
     if (options.date !== undefined && !head.fields.some(({ lower }) => lower === 'date'))
@@ -92,7 +68,7 @@ export function responseHeadForClient(head: ResponseHead, options: ResponseHeadO
     if (!options.keepAlive || options.minor === 0) text += 'Connection: close\r\n'
   }
   if (upgrade !== null) text += `Connection: upgrade\r\nUpgrade: ${upgrade}\r\n`
-  return `${text}Via: 1.${head.minor} ${options.via}\r\n\r\n`
+  return text + ending(head.minor, options.via)
 }
 
 /**
@@ -101,24 +77,30 @@ export function responseHeadForClient(head: ResponseHead, options: ResponseHeadO
  */
 export function traceContent({ method, minor, target, fields }: RequestHead): string {
   let text = `${method} ${target.form === 'absolute' ? `http://${target.authority}` : ''}${target.path} HTTP/1.${minor}\r\n`
-  for (const { name, lower, value } of fields) {
-    if (!/^(?:proxy-)?authorization$|cookie/.test(lower)) text += `${name}: ${value}\r\n`
-  }
+  for (const { lower, line } of fields) if (!/^(?:proxy-)?authorization$|cookie/.test(lower)) text += line
   return `${text}\r\n`
 }
 
-/** The lines that go on, in their order and spelling. */
+let written = { via: '', endings: ['', ''] as readonly [string, string] }
+
+/** Via and the end of the head, by the version of the message that came; those of the last pseudonym are kept. */
+function ending(minor: 0 | 1, via: string): string {
+  if (written.via !== via) written = { via, endings: [`Via: 1.0 ${via}\r\n\r\n`, `Via: 1.1 ${via}\r\n\r\n`] }
+  return written.endings[minor]
+}
+
+/** The lines that go on, in their order and spelling; `gone`: the role of those that do not. */
 function endToEnd(
   { fields, options }: { readonly fields: readonly Field[]; readonly options: readonly string[] },
-  ending: ReadonlySet<string>,
+  gone: number,
   rewritten: string,
   hasTrailers: boolean,
 ): string {
   let text = ''
-  for (const { name, lower, value } of fields) {
-    if (ending.has(lower) || options.includes(lower) || lower === rewritten) continue
+  for (const { lower, line, roles } of fields) {
+    if (roles & gone || options.includes(lower) || lower === rewritten) continue
     if (lower === 'trailer' && !hasTrailers) continue
-    text += `${name}: ${value}\r\n`
+    text += line
   }
   return text
 }

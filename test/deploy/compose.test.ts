@@ -185,7 +185,7 @@ t.test(
     const balancer = spawn(haproxy ?? '', ['-db', '-f', file], { stdio: 'ignore' })
     t.teardown(() => balancer.kill('SIGKILL'))
     const ask = async (from: string, url: string): Promise<string> => {
-      const args = ['-s', '-i', '--max-time', '5', '--interface', from, '-x', `http://127.0.0.1:${port}`, url]
+      const args = ['-s', '-i', '--max-time', '20', '--interface', from, '-x', `http://127.0.0.1:${port}`, url]
       return (await run(curl ?? '', args)).out
     }
     const served = async (from: string) =>
