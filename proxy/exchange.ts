@@ -223,8 +223,16 @@ export class Exchange {
   /** Once, at the end, whatever happened. */
   close(): void {
     this.#occupancy?.release(this.source.address.text)
-    this.conclude()
-    this.#isClosed = true
+    this.#occupancy = null
+    try {
+      this.conclude()
+    } finally {
+      this.#isClosed = true
+      this.#ended()
+    }
+  }
+
+  #ended(): void {
     this.#options.observer.ended({
       kind: this.kind,
       outcome: this.outcome,

@@ -99,7 +99,7 @@ class Direction implements Consumer {
 
   /** `held`: what was read of it before. */
   start(held: Buffer | null): void {
-    if (held !== null && held.length > 0) {
+    if (held !== null && held.length > 0 && !this.#to.closed) {
       this.bytes += held.length
       this.#to.write(held)
     }

@@ -133,7 +133,7 @@ export class Wire implements Taker, Watched {
   /** Nothing is sent once the socket is gone; a string is latin1. */
   write(data: Buffer | string): void {
     if (data === '' || this.closed || !this.socket.writable) return
-    this.#moved = true
+    this.#leaves()
     this.#outbox.add(data)
   }
 
@@ -143,7 +143,7 @@ export class Wire implements Taker, Watched {
     if (from.#intake?.isShared || chunk.length <= MAX_TEXT_BYTES) this.write(before + chunk.toString('latin1') + after)
     else {
       const { socket } = this
-      this.#moved = true
+      this.#leaves()
       socket.cork()
       this.write(before)
       this.write(chunk)
@@ -163,7 +163,7 @@ export class Wire implements Taker, Watched {
   /** Calls back whenever nothing has moved for so long, or seconds longer; takes the place of what was set before. 0: never. */
   onIdle(milliseconds: number, callback: () => void = () => {}): void {
     const { socket } = this
-    if (this.#whenIdle === null) socket.on('timeout', () => this.#whenIdle?.())
+    if (this.#whenIdle === null) socket.on('timeout', () => this.#timedOut())
     this.#whenIdle = callback
     // Where it is the time of before, that runs from the last byte anyway.
     if (milliseconds === this.#idleMs || this.closed) return
@@ -178,6 +178,17 @@ export class Wire implements Taker, Watched {
   look(): void {
     this.#setClock(this.#moved ? 0 : this.#idleMs)
     this.#moved = false
+  }
+
+  /** Behind what does not leave, nothing moves; whether that does, the clock of the socket sees. */
+  #leaves(): void {
+    if (this.socket.writableLength === 0) this.#moved = true
+  }
+
+  /** Clocks come before what has arrived: where something held up the event loop, that is read first. */
+  #timedOut(): void {
+    this.#moved = false
+    setImmediate(() => this.#moved || this.closed || this.#whenIdle?.())
   }
 
   #setClock(milliseconds: number): void {
@@ -218,7 +229,9 @@ export class Wire implements Taker, Watched {
   breakOff(): void {
     const { socket } = this
     this.#outbox.flush()
-    const reset = () => (socket instanceof TLSSocket ? socket.destroy() : socket.resetAndDestroy())
+    // While its end is on its way, a reset is not to be had.
+    const isEnding = socket.writableEnded && !socket.writableFinished
+    const reset = () => (socket instanceof TLSSocket || isEnding ? socket.destroy() : socket.resetAndDestroy())
     if (socket.writable && socket.writableLength > 0) socket.write('', reset)
     else reset()
   }

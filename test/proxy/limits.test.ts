@@ -362,11 +362,13 @@ t.test('a place for a tunnel is given back whatever becomes of its exchange', as
   const failing = () => {
     throw new Error('no room for the tally')
   }
+  let ended = 0
   const options = {
     policy: () => compiled(RULES),
     now: Date.now,
     limits: { ...LIMITS, tunnelsPerClient: 1 },
     tally: failing,
+    observer: { ended: () => ended++ },
   }
   const exchange = new Exchange('connect', 'CONNECT', source, { sever: () => {} }, options as unknown as ProxyOptions) // what of them is used
   exchange.judge({ host: 'meet.test', port: 443 })
@@ -374,4 +376,5 @@ t.test('a place for a tunnel is given back whatever becomes of its exchange', as
   t.throws(() => exchange.takePlace(occupancy), { code: 'ERR_TUNNEL_LIMIT' })
   t.throws(() => exchange.close(), /no room/)
   t.ok(occupancy.reserve(DESK, 1))
+  t.equal(ended, 1, 'and it is counted')
 })

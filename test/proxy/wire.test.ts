@@ -335,6 +335,33 @@ t.test('a wire that moves has no clock, and one that stands still for long is to
   t.equal(clock(), 10_000, 'one that is closed is left alone')
 })
 
+t.test('what joins others that do not leave is no movement', async (t) => {
+  const { far, wire } = await pair(t)
+  wire.onIdle(10_000)
+  await stall({ far, wire })
+  wire.look()
+  for (const more of ['.', '.'.repeat(20_000)]) {
+    wire.write(more)
+    wire.pass(Buffer.from(more), wire)
+    wire.look()
+    t.equal(wire.socket.timeout, 10_000, 'its clock runs on')
+  }
+})
+
+t.test('what has come while the event loop was held up is read before time is over', async (t) => {
+  const { far, wire } = await pair(t)
+  const quiet = reader()
+  wire.attach(quiet)
+  let told = 0
+  wire.onIdle(300, () => told++)
+  far.write('x')
+  for (const end = performance.now() + 500; performance.now() < end; );
+  await waitFor('it to be read', () => quiet.text === 'x')
+  await turn()
+  t.equal(told, 0)
+  await waitFor('silence', () => told === 1)
+})
+
 t.test('the last answer reaches a slow reader whole, and a talking one is not reset', async (t) => {
   const { far, wire } = await pair(t)
   const answer = 'a'.repeat(12_000_000)
@@ -345,7 +372,7 @@ t.test('the last answer reaches a slow reader whole, and a talking one is not re
   t.equal((await text(far)).length, answer.length, 'the clock begins when it has left')
   const talking = await pair(t)
   talking.wire.write('bye')
-  linger(talking.wire, () => {}, 200)
+  linger(talking.wire, () => {}, 5000)
   for (let count = 0; count < 20; count++) {
     talking.far.write('still talking '.repeat(10_000))
     await turn()
@@ -468,6 +495,22 @@ t.test('what is broken off is seen to be, after what was written', async (t) => 
   const [error] = await failed
   t.equal(error.code, 'ECONNRESET')
   t.ok(received > 0)
+})
+
+t.test('to break off what is just ending closes it', async (t) => {
+  const { wire } = await pair(t)
+  wire.end()
+  wire.breakOff()
+  await waitFor('its close', () => wire.closed)
+})
+
+t.test('what could no longer be sent on is not counted as sent', async (t) => {
+  const [client, origin] = [await pair(t), await pair(t, 'dialled')]
+  const tunnel = new Tunnel(client.wire, origin.wire, 5000)
+  origin.wire.destroy()
+  await waitFor('the origin to be gone', () => origin.wire.closed)
+  tunnel.send(Buffer.from('held back'))
+  t.equal(tunnel.sentBytes, 0)
 })
 
 async function sending(t: { teardown(f: () => void): void }, content: string) {
