@@ -34,11 +34,22 @@ import { simulate } from './simulate.ts'
 import { test } from './test.ts'
 import { whoami } from './whoami.ts'
 
+/** Nobody reads the output any more. */
+let isUnread = false
+const input = () => createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
+let reading: ReturnType<typeof input> | null = null
+
 const io: Io = {
-  print: (line) => void process.stdout.write(`${line}\n`),
-  drained: async () => process.stdout.writableNeedDrain && once(process.stdout, 'drain'),
+  print: (line) => void (isUnread || process.stdout.write(`${line}\n`)),
+  drained: async () => {
+    // Rejects where nobody reads any more, which is told below.
+    if (!isUnread && process.stdout.writableNeedDrain) await once(process.stdout, 'drain').catch(() => {})
+  },
   complain: (line) => void process.stderr.write(`${line}\n`),
-  lines: () => createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY }),
+  lines: () => {
+    reading = input()
+    return reading
+  },
   secret: readSecret,
   now: () => Date.now(),
 }
@@ -155,10 +166,16 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   }
 }
 
-// A reader that has seen enough (`landline classify … | head`) is no error.
+// A reader that has seen enough (`landline audit verify … | head`) is no error, and no reason to take what is wrong for fine: the rest is
+// not printed, and the exit code is what it would have been.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(EXIT.fine)
+  isUnread = true
+  reading?.close()
+  if (error.code === 'EPIPE') return
+  io.complain(`landline: the output cannot be written: ${error.message}; make room, or write it elsewhere`)
+  process.exit(EXIT.incomplete)
 })
+// There is nowhere left to tell it.
+process.stderr.on('error', () => {})
 
 process.exitCode = await main(process.argv.slice(2))

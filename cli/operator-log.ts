@@ -2,6 +2,7 @@
 import { type Logger, pino } from 'pino'
 import { NAME, quoteOrNull, withinQuotes } from '../audit/text.ts'
 import type { TrafficEvent } from '../rules/events.ts'
+import { LogOutput } from './log-output.ts'
 
 export type Log = Logger
 
@@ -12,9 +13,9 @@ export interface OperatorLog {
 }
 
 /** The operator's log: one JSON line an event to standard output, written at once. Never a client's address or path. */
-export function openLog(): OperatorLog {
-  const output = pino.destination({ dest: 1, sync: true })
-  const lines = inOneWrite((text) => output.write(text))
+export function openLog(complain: (line: string) => void): OperatorLog {
+  const missing = (lines: number) => log.warn({ lines }, 'the log could not be written for a while: lines are missing')
+  const lines = inOneWrite(new LogOutput({ complain, missing }))
   const timestamp = createClock()
   const log = pino({ base: null, timestamp }, lines)
   const begin = `{"level":${pino.levels.values.info}`
@@ -36,14 +37,18 @@ export function openLog(): OperatorLog {
  * What is logged in one go, as the records of a batch are, is written in one go: before anything else happens, and before the
  * process ends, however it does so by itself.
  */
-function inOneWrite(write: (text: string) => void): { write(line: string): void } {
+function inOneWrite(output: LogOutput): { write(line: string): void } {
   let waiting = ''
-  const flush = () => {
+  const take = () => {
     const text = waiting
     waiting = ''
-    if (text !== '') write(text)
+    return text
   }
-  process.on('exit', flush)
+  const flush = () => {
+    const text = take()
+    if (text !== '') output.write(text)
+  }
+  process.on('exit', () => output.end(take()))
   return {
     write(line) {
       if (waiting === '') queueMicrotask(flush)

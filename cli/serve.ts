@@ -43,7 +43,7 @@ export async function serve(flags: ConfigFlags, env: NodeJS.ProcessEnv, io: Io):
   const refused = workerProblems(config)
   for (const line of refused) io.complain(line)
   if (refused.length > 0) return EXIT.wrong
-  const operator = openLog()
+  const operator = openLog(io.complain)
   const { log } = operator
   try {
     await run(config, endpointsOf(config, placeOf), operator, io)

@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import { type AuditLine, readRecords } from './records.ts'
 
-const MAIN = join(import.meta.dirname, '..', '..', 'cli', 'main.ts')
+export const MAIN = join(import.meta.dirname, '..', '..', 'cli', 'main.ts')
 /** How long anything may take that is waited for; a machine under load is slow, and a test that hangs says nothing. */
 const PATIENCE_MS = 20_000
 
