@@ -140,8 +140,11 @@ export function readiness({
 }): Readiness {
   const reasons: string[] = [...plane.troubles]
   if (state !== 'serving') reasons.push(state)
-  if (config.audit.onFailure === 'block' && !audit.healthy()) reasons.push('records cannot be written')
+  const isUnwritten = !audit.healthy()
+  if (config.audit.onFailure === 'block' && isUnwritten) reasons.push('records cannot be written')
   const warnings = lifted.map(({ id, until }) => `${id} lifts rules until ${new Date(until).toISOString()}`)
   if (isRefused) warnings.push('the rule file is refused; the last good rules are in force')
+  if (config.audit.onFailure === 'continue' && isUnwritten)
+    warnings.push('records cannot be written; they wait in memory while traffic goes on')
   return { ready: reasons.length === 0, reasons, warnings }
 }

@@ -27,7 +27,9 @@ const text = (longest: number) =>
     .max(longest)
     .regex(NO_CONTROLS, { error: 'text without control characters' })
     .regex(/\S/, { error: 'text that is not blank' })
-const named = text(256)
+/** A line break in a name would tear a line of output or of a log apart. */
+const line = (longest: number) => text(longest).regex(/^[^\t\n]*$/, { error: 'one line of text' })
+const named = line(256)
 const oneOrList = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min(1)])
 const anyNumberOf = <T extends z.ZodType>(item: T) => z.union([item, z.array(item)])
 
@@ -154,7 +156,7 @@ const exception = map({
 
 const test = map({
   from: named.describe('The client’s address.'),
-  to: text(2000).describe('A URL, host, host:port, address or [v6]:port.'),
+  to: line(2000).describe('A URL, host, host:port, address or [v6]:port.'),
   sni: named.optional().describe('The server name of the ClientHello.'),
   at: time.optional(),
   expect: z.enum(VERDICT_ACTIONS),
@@ -178,7 +180,7 @@ export const casesSchema = map({ tests: lists.tests })
 
 export const ruleFileSchema = map({
   version: z.literal(1).describe('Version of this form.'),
-  name: text(64).optional().meta({ default: 'rules', description: 'What records and metrics call these rules.' }),
+  name: line(64).optional().meta({ default: 'rules', description: 'What records and metrics call these rules.' }),
   include: anyNumberOf(named)
     .optional()
     .describe('Files in which the lists and maps go on, in this order; relative to this one.'),

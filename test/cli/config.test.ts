@@ -462,6 +462,8 @@ t.test('a variable that changes what the file says is warned of', async (t) => {
     'LANDLINE_LISTEN: warning: "0.0.0.0:3128" takes the place of "[2001:db8::1]:3130" at landline.yaml:2:16',
   ])
   t.strictSame(load({ file: 'workers: 2', env: { LANDLINE_WORKERS: '2' } }).problems, [], 'not when it says the same')
+  const over = load({ file: LISTENERS, env: { LANDLINE_LISTEN: '0.0.0.0:3128' }, flags: { listen: '127.0.0.1:3128' } })
+  t.strictSame(over.problems, [], 'nor where a flag has the last word')
 })
 
 t.test('a file that cannot be read is told, named or not', async (t) => {

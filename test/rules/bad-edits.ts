@@ -40,6 +40,7 @@ export const BAD_EDITS: Readonly<Record<string, readonly Row[]>> = {
     [MAIN, 'name: foreign-office', 'name: 4711', 'conf/rules.yaml:2:7: error: "name" must be text, not the number 4711; put it in quotes'],
     [MAIN, 'name: foreign-office', 'name: " "', 'conf/rules.yaml:2:7: error: "name" must be text that is not blank, not " "'],
     [MAIN, 'name: foreign-office', 'name: "a\\x07b"', 'conf/rules.yaml:2:7: error: "name" must be text without control characters, not "a\\u{7}b"'],
+    [MAIN, 'name: foreign-office', 'name: "foreign\\noffice"', 'conf/rules.yaml:2:7: error: "name" must be one line of text, not "foreign\\u{a}office"'],
     [MAIN, 'unknown_clients: refuse\n', '', 'conf/rules.yaml:1:1: error: "unknown_clients" is missing; write one of refuse, classify'],
     [MAIN, 'unknown_clients: refuse', 'unknown_clients: allow', 'conf/rules.yaml:4:18: error: "unknown_clients" must be one of refuse, classify, not "allow"'],
     [MAIN, 'unknown_clients', 'unkown_clients', 'conf/rules.yaml:1:1: error: "unknown_clients" is missing; write one of refuse, classify', 'conf/rules.yaml:4:1: error: unknown key "unkown_clients"; did you mean "unknown_clients"?'],
