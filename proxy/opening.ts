@@ -10,7 +10,7 @@ import type { Consumer, Wire } from './wire.ts'
 
 export interface Opening {
   readonly protocol: 'tls' | 'http' | 'other'
-  /** Canonical; null when none was said, or an address was. */
+  /** Canonical, a name or an address; null when none was said. */
   readonly serverName: string | null
   readonly httpHost: string | null
   /** All that came of it so far, to be sent on once judged. */
@@ -110,10 +110,10 @@ function hostOf(target: string, fields: string): Omit<Opening, 'held'> | 'malfor
   return { protocol: 'http', serverName: null, httpHost: [...names][0] ?? null, ech: false }
 }
 
-/** A bare address is no name, and no evidence beside the address that is dialled. Beyond ASCII nobody knows which name is meant. */
-function nameOf(text: string): string | null | 'malformed' {
+/** A name or an address, canonical. Beyond ASCII nobody knows which name is meant. */
+function nameOf(text: string): string | 'malformed' {
   const host = canonicalHost(/^[\x20-\x7e]*$/.test(text) ? text : '')
-  return host.kind === 'name' ? host.name : host.kind === 'address' ? null : 'malformed'
+  return host.kind === 'name' ? host.name : host.kind === 'address' ? host.address.text : 'malformed'
 }
 
 /** Hold the client's first bytes until they say what they are. Null: the client said nothing before it ended. */

@@ -2,6 +2,7 @@
  * (Policy, Evidence) → Verdict: what the product exists for. Pure, total, and no slower for a longer list of names,
  * prefixes or rules: everything here is a look-up in a table that `compile` made.
  */
+import { parseAddress } from './address.ts'
 import { isBreakglassId } from './breakglass.ts'
 import { isDuring } from './during.ts'
 import { decisiveLift, liftOf } from './exceptions.ts'
@@ -85,8 +86,8 @@ export function classify(policy: Policy, evidence: Evidence, trace?: Trace): rea
   const { names } = policy
   const byHost = host === null ? undefined : names.lookup(host)
   const byAddress = addressOf(policy, address, byHost)
-  const byServerName = serverName === null ? undefined : names.lookup(serverName)
-  const byHttpHost = httpHost === null ? undefined : names.lookup(httpHost)
+  const byServerName = saidWithin(policy, serverName)
+  const byHttpHost = saidWithin(policy, httpHost)
   if (trace) {
     narrateMatch('host', host, byHost, trace)
     if (byHost?.service !== null) narrateMatch('address', address?.text ?? null, byAddress, trace)
@@ -146,6 +147,14 @@ export function settle(ruling: Ruling, lifted: Lift | null): Ruling {
 /** A host known only as shared says as little about a service as the address behind it. */
 function addressOf(policy: Policy, address: Address | null, byHost: Named | undefined): Named | undefined {
   return address === null || byHost?.service === null ? undefined : policy.addresses.lookup(address)
+}
+
+/** What a tunnel opens with: mostly a name, but an address may stand in its place, and names a service as well. */
+function saidWithin(policy: Policy, said: string | null): Named | undefined {
+  if (said === null) return undefined
+  const named = policy.names.lookup(said)
+  const address = named === undefined ? parseAddress(said) : null
+  return address === null ? named : policy.addresses.lookup(address)
 }
 
 /** A bare address of no service, asked for off the wire. Without a name, an address not known counts as one: absence never allows. */

@@ -202,6 +202,9 @@ export const DECISIONS: readonly DecisionCase[] = [
   // Evidence of several services
   { name: 'an SNI counts like a host', policy: 'office', from: WIFI, to: 'example.org', sni: 'us04web.zoom.us', want: 'block zoom-fixed-only', service: 'zoom' },
   { name: 'the Host of HTTP in a tunnel counts like a host', policy: 'office', from: WIFI, to: 'example.org', httpHost: 'zoom.us', want: 'block zoom-fixed-only', service: 'zoom' },
+  { name: 'so does an address in its place', policy: 'office', from: WIFI, to: 'example.org', httpHost: '3.7.35.1', want: 'block zoom-fixed-only', service: 'zoom' },
+  { name: 'and an address that is the SNI', policy: 'office', from: WIFI, to: 'example.org', sni: '3.7.35.1', want: 'block zoom-fixed-only', service: 'zoom' },
+  { name: 'an address of no service there is no bare address', policy: 'office', from: WIFI, to: 'example.org', httpHost: '203.0.113.80', want: 'allow none' },
   { name: 'the strictest stands: the host logged, the SNI blocked', policy: 'office', from: WIFI, to: 'meet.google.com', sni: 'zoom.us', want: 'block zoom-fixed-only', service: 'zoom' },
   { name: 'the strictest stands: the host blocked, the SNI logged', policy: 'office', from: WIFI, to: 'zoom.us', sni: 'meet.google.com', want: 'block zoom-fixed-only', service: 'zoom' },
   { name: 'the strictest stands: the host allowed, the address blocked', policy: 'twice', from: WIFI, to: 'hall.example', resolved: '3.7.35.1', want: 'block first' },

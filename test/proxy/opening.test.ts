@@ -13,7 +13,7 @@ const openings: readonly [name: string, bytes: Buffer, wanted: object][] = [
   ['alerts first', Buffer.concat([ALERT, ALERT, inRecords(clientHello('a.test'))]), { serverName: 'a.test' }],
   ['ECH', inRecords(clientHello('a.test', [extension(0xfe0d, Buffer.alloc(9))])), { serverName: 'a.test', ech: true }],
   ['no name', inRecords(clientHello(null)), { protocol: 'tls', serverName: null }],
-  ['an address', inRecords(clientHello('192.0.2.1')), { serverName: null }],
+  ['an address', inRecords(clientHello('192.0.2.1')), { serverName: '192.0.2.1' }],
   [
     '16 KiB of extensions',
     inRecords(clientHello('a.test', [extension(99, Buffer.alloc(20_000))]), 16_384),
@@ -25,7 +25,11 @@ const openings: readonly [name: string, bytes: Buffer, wanted: object][] = [
     Buffer.from(`GET /${'a'.repeat(9000)} HTTP/1.1\r\nHost: a.test\r\n\r\n`),
     { httpHost: 'a.test' },
   ],
-  ['HTTP to an address', Buffer.from('GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n'), { protocol: 'http', httpHost: null }],
+  [
+    'HTTP to an address',
+    Buffer.from('GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n'),
+    { protocol: 'http', httpHost: '::1' },
+  ],
   ['HTTP after blanks', Buffer.from(' \t\r\nGET / HTTP/1.1\r\nHost: a.test\r\n\r\n'), { httpHost: 'a.test' }],
   ['CONNECT within', Buffer.from('CONNECT A.test:443 HTTP/1.0\r\n\r\n'), { protocol: 'http', httpHost: 'a.test' }],
   ['HTTP/2', Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), { protocol: 'other', httpHost: null }],

@@ -23,6 +23,7 @@ const address = (text: string): Address => {
 
 const name = (text: string | undefined): string | null => {
   const host = text === undefined ? null : canonicalHost(text)
+  if (host?.kind === 'address') return host.address.text
   return host?.kind === 'name' ? host.name : null
 }
 
