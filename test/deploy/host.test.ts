@@ -42,7 +42,8 @@ t.test('systemd-sysusers makes its user', { skip: sysusers === null && missing('
 })
 
 t.test('the unit fits what the program does', async (t) => {
-  const [, , ...args] = valuesOf('ExecStart')[0]?.split(' ') ?? []
+  const [, program = '', ...args] = valuesOf('ExecStart')[0]?.split(' ') ?? []
+  t.equal(program, `/opt/landline/${packageJson.bin.landline}`, 'says so where Node.js is too old')
   t.match(parseCommandLine(args), { command: 'serve', flags: { config: '/etc/landline/landline.yaml' } })
   t.ok(Number(valuesOf('TimeoutStopSec')[0]) * 1000 > DEFAULTS.limits.drain_ms, 'drains before it is killed')
   t.strictSame(valuesOf('RestartPreventExitStatus'), [String(EXIT.usage)])
