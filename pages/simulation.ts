@@ -78,7 +78,6 @@ export function outsideOf(policy: Policy, known: readonly Policy[]): readonly st
     `Bare addresses of no service are told only where they were logged or blocked; those that were allowed are not. By the new file they are: ${policy.ipLiterals.action} (off wired segments).`,
     'A request that was blocked by its name was not resolved, and its tunnel not opened: that it is newly allowed means that the name is let through.',
     'The name that a tunnel opened with is known where it named a service by the rules of then. One that named none could name a service of the new file.',
-    'A request of action log or except that failed before anything was let through is neither recorded nor tallied.',
     'What was refused without its destination on record counts as of no service.',
     'Clients react: an app that is blocked tries again, or another way; one that is let through no longer does.',
   ]
