@@ -7,6 +7,7 @@ import { howMany } from '../rules/words.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { CHECKPOINTS, type Entry, readCheckpoints } from './checkpoint-file.ts'
 import type { Frontier } from './merkle.ts'
+import { Misplaced } from './misplaced.ts'
 import { NamedCheckpoints, nameOf } from './named-checkpoints.ts'
 import type { VerifierKey } from './note.ts'
 import type { Place, Problems } from './problems.ts'
@@ -50,6 +51,7 @@ export class Heads {
   readonly #notInFolder = new Map<string, OutsideCheckpoint>()
   readonly #signers: Signers
   readonly #names: NamedCheckpoints
+  readonly #misplaced: Misplaced
   #lastSize = -1
   /** A purge takes the checkpoints of fewer records away. */
   #purgedSize = 0
@@ -74,6 +76,7 @@ export class Heads {
     this.#entries = readCheckpoints(options.path, options.bytes)
     this.#signers = new Signers(options.keys, options.problems)
     this.#names = new NamedCheckpoints(options.path, options.problems)
+    this.#misplaced = new Misplaced(options.problems)
     this.#outside = options.outside.toSorted((a, b) => a.checkpoint.size - b.checkpoint.size)
     for (const one of options.outside) this.#notInFolder.set(nameOf(one.checkpoint), one)
   }
@@ -234,19 +237,21 @@ export class Heads {
     this.#next = null
     while (this.#next === null) {
       const { value: entry, done } = await this.#entries.next()
-      if (done) return
+      if (done) return this.#misplaced.tell()
       const place = { file: CHECKPOINTS, line: entry.line }
       if (entry.kind === 'torn') this.isTorn = true
       else if (entry.kind === 'damaged')
         problems.add('replaced-checkpoint', place, null, 'is neither a checkpoint nor a key')
       else if (entry.kind === 'key') this.#signers.file.add(entry.key, place)
-      else if (entry.checkpoint.size <= this.#lastSize) {
-        const what = `the checkpoint of ${howMany(entry.checkpoint.size, 'record')} stands after one of ${this.#lastSize}`
-        problems.add('replaced-checkpoint', place, entry.checkpoint.size, what)
-      } else {
+      else {
+        this.#notInFolder.delete(nameOf(entry.checkpoint))
+        if (entry.checkpoint.size <= this.#lastSize) {
+          this.#misplaced.add(entry.checkpoint, place, this.#lastSize)
+          continue
+        }
+        this.#misplaced.tell()
         this.#signers.file.hasSigned()
         this.#lastSize = entry.checkpoint.size
-        this.#notInFolder.delete(nameOf(entry.checkpoint))
         this.#next = this.#signers.accept(entry.checkpoint, place, false)
       }
     }
