@@ -56,6 +56,8 @@ export class Heads {
   /** A purge takes the checkpoints of fewer records away. */
   #purgedSize = 0
   #isBroken = false
+  /** More records were signed than there are. */
+  #isCut = false
   #pending: { readonly head: Head; readonly signed: Signed } | null = null
   #goodFaults = 0
   #outsideGood = 0
@@ -171,6 +173,7 @@ export class Heads {
       if (signed !== null && one.checkpoint.size > head.sequence) beyond = signed
     }
     if (beyond !== null) {
+      this.#isCut = true
       const { checkpoint, place } = beyond
       const what = `${howMany(checkpoint.size, 'record was', 'records were')} signed (${place.file}:${place.line}), the log ends with ${head.sequence}`
       problems.add('truncation', head.place, head.sequence, what)
@@ -215,6 +218,11 @@ export class Heads {
     else if (this.#options.keys.length > 0) this.#foreign ??= signed
     this.signer = this.#signers.of(checkpoint)
     if (by === 'given' && !this.#isBroken) this.#signers.inherit(this.signer?.text)
+  }
+
+  /** Whether more was signed than the newest fitting checkpoint covers. To be asked after the end. */
+  get hasMore(): boolean {
+    return this.#lastSize > this.goodSize || this.#isCut
   }
 
   /** Whether a given key has handed over to the one that signed the newest checkpoint. */

@@ -54,6 +54,8 @@ export interface Basis {
   readonly signedSize: number
   /** Records behind it. */
   readonly unsignedTail: number
+  /** Some of them are signed all the same, by a checkpoint that the log does not fit or cannot be compared with. */
+  readonly tailSigned: boolean
   /** Records that a purge has removed. */
   readonly purgedThrough: number
   /** Closed tallies that are as the log names them, and the names of those that it does not name yet. */
@@ -121,6 +123,7 @@ async function verifyOnce(options: VerifyOptions): Promise<Verification> {
       outsideSize: heads.outsideSize,
       signedSize: heads.goodSize,
       unsignedTail: base === null ? reading.records : tree.size - Math.max(heads.goodSize, purgedThrough),
+      tailSigned: heads.hasMore,
       purgedThrough,
       tallies: tallies.good,
       openTallies: tallies.open,

@@ -71,7 +71,7 @@ function report(
     `${result}: ${howMany(records, 'record')}, ${howMany(checkpoints, 'checkpoint')}, ${problemTotal(problemCount)}`,
     `  signed by ${key}${basis.key === null ? '' : trustOf(basis)}`,
     outsideLine(basis.outsideSize, isKeyGiven, outside),
-    `  unsigned: ${howMany(basis.unsignedTail, 'record')} at the end, after the ${basis.signedSize} under the newest checkpoint`,
+    tailLine(basis),
     ...purged,
     ...talliesLines(basis),
     ...signOffLines(basis),
@@ -79,6 +79,15 @@ function report(
       (file) => `  not judged: ${file}, whose records are purged; the next start of the proxy removes it`,
     ),
   ]
+}
+
+/** What is behind a fault may be signed, and is proven by nothing: one bit less or more, and no checkpoint from there on fits. */
+function tailLine({ unsignedTail, signedSize, tailSigned }: Verification['basis']): string {
+  const tail = howMany(unsignedTail, 'record')
+  if (!tailSigned) return `  unsigned: ${tail} at the end, after the ${signedSize} under the newest checkpoint`
+  return signedSize === 0
+    ? `  not proven: ${tail}; there is no checkpoint that fits`
+    : `  not proven: ${tail} after record ${signedSize}, the last that is proven`
 }
 
 function signOffLines({ signOffs: { byGiven, byOthers, others } }: Verification['basis']): string[] {
