@@ -99,7 +99,7 @@ function report(out: string, { manifest, digest, reference, note }: Extracted): 
   return [
     `${out}: ${howMany(records, 'record')}${range}`,
     `  in the log of ${howMany(checkpoint.size, 'record')} signed by ${checkpoint.key}`,
-    ...(left > 0 ? [`  left out: ${left} that no checkpoint covers yet; they are in an export of a minute later`] : []),
+    ...(left > 0 ? [`  left out: ${left} behind the checkpoint of ${howMany(checkpoint.size, 'record')}`] : []),
     `  manifest ${digest}, ${note === null ? 'signed by nobody: --key FILE signs it' : `signed by ${signer ?? 'the key of the log'}`}`,
     `  ${reference === null ? 'unrecorded: this folder is a copy, no running proxy was told' : `on record as ${reference}`}`,
   ]

@@ -18,7 +18,7 @@ import { type Io, UsageError } from '../../cli/io.ts'
 import { compileSources, readSources } from '../../cli/load.ts'
 import { smallSegments } from '../../cli/small-segments.ts'
 import type { SystemEvent, TrafficEvent } from '../../rules/events.ts'
-import { DAY, LATER, newKey, openSigned } from '../audit/evidence-helpers.ts'
+import { checkpointsOf, DAY, LATER, newKey, openSigned } from '../audit/evidence-helpers.ts'
 import { denial, NOON, REVISION, readLog, systemEvent } from '../audit/helpers.ts'
 
 async function run(command: (io: Io) => number | Promise<number>, now = LATER) {
@@ -90,6 +90,11 @@ t.test('export and verify-export: a line for each thing to know, or one JSON val
   t.match(empty, { code: 0, errors: /empty is empty: no record of \d+ signed ones matches; .*did you mean "webex"/ })
   const part = await exported({ out: join(dir, 'part'), source: '10.20.0.8', json: true })
   t.match(JSON.parse(part.out), { manifest: { records: 3, contiguous: false }, signed: false, record: 'unrecorded' })
+  const [oldest] = await checkpointsOf(path)
+  writeFileSync(join(dir, 'oldest.txt'), oldest?.text ?? '')
+  const early = await exported({ out: join(dir, 'early'), checkpoint: join(dir, 'oldest.txt') })
+  const behind = records.length - (oldest?.size ?? 0)
+  t.match(early.out, `\n  left out: ${behind} behind the checkpoint of ${oldest?.size} records\n`)
   const asked = await verify({ dir: join(dir, 'part') })
   t.match(asked.out, /asked for: source 10\.20\.0\.8\n {2}complete\? \d records between \d and \d+ are not here\./)
   for (const [flags, message] of [
