@@ -18,7 +18,9 @@ export interface FoundRecord {
   readonly after: AuditRecord | null
   /** The record after it names another line as the one before: this line is not what was recorded. */
   readonly isChanged: boolean
-  /** Null where no checkpoint covers the record yet, or the log is not what was signed. */
+  /** How many records the newest checkpoint covers; null: there is none, or it is signed by none of the keys. */
+  readonly signedSize: number | null
+  /** Null where that checkpoint does not cover the record, or the log does not lead to it. */
   readonly proof: {
     readonly hashes: readonly Buffer[]
     readonly checkpoint: Checkpoint
@@ -49,6 +51,7 @@ export async function lookUp(
     before: recordAt(sequence - 1),
     after: recordAt(sequence + 1),
     isChanged: following !== null && following.prev !== hash('sha256', line.bytes, 'base64'),
+    signedSize: newest?.checkpoint.size ?? null,
     proof: newest && hashes && { hashes, ...newest },
   }
 }

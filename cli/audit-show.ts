@@ -3,6 +3,7 @@ import { type FoundRecord, lookUp } from '../audit/look-up.ts'
 import { formatInclusion } from '../audit/proof.ts'
 import type { AuditRecord } from '../audit/read.ts'
 import { clientOf } from '../audit/render/rendering.ts'
+import { howMany } from '../rules/words.ts'
 import { keysOf, withLog } from './audit-files.ts'
 import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
 import { type RuleText, ruleText } from './rule-text.ts'
@@ -54,7 +55,8 @@ function jsonOf({ record, line, before, after, isChanged, proof }: FoundRecord, 
   }
 }
 
-function report({ record, line, before, after, isChanged, proof }: FoundRecord, rule: RuleText | null): string[] {
+function report(found: FoundRecord, rule: RuleText | null): string[] {
+  const { record, line, before, after } = found
   return [
     `${line.file}:${line.line}`,
     JSON.stringify(record, null, 2),
@@ -65,7 +67,7 @@ function report({ record, line, before, after, isChanged, proof }: FoundRecord, 
     `this:   ${brief(record)}`,
     `after:  ${after === null ? '-' : brief(after)}`,
     '',
-    ...(isChanged ? [CHANGED] : proofLines(record, proof)),
+    ...(found.isChanged ? [CHANGED] : proofLines(found)),
   ]
 }
 
@@ -85,13 +87,18 @@ function brief(record: AuditRecord): string {
 const CHANGED =
   'CHANGED: the record after it names another line as the one before. One of the two is not what was recorded; see landline audit verify.'
 
-function proofLines({ event }: AuditRecord, proof: FoundRecord['proof']): string[] {
-  if (proof === null)
-    return [
-      'NOT PROVEN: no checkpoint covers this record yet, or the log is not what was signed; see landline audit verify.',
-    ]
+function proofLines({ record: { event }, signedSize, proof }: FoundRecord): string[] {
+  if (proof === null) return [`NOT PROVEN: ${whyUnproven(event.sequence, signedSize)}`]
   return [
     `Proven to be record ${event.sequence} of ${proof.checkpoint.size} signed by ${proof.key.text}:`,
     formatInclusion(event.sequence, proof.hashes, proof.checkpoint).trimEnd(),
   ]
+}
+
+function whyUnproven(sequence: number, signedSize: number | null): string {
+  if (signedSize === null)
+    return 'there is no checkpoint, or the newest one is not signed by a key of the log; with --key, by one that was given.'
+  if (sequence > signedSize)
+    return `this is record ${sequence}, and the newest checkpoint covers ${signedSize === 1 ? 'record 1' : `records 1 to ${signedSize}`}. A running proxy signs the next one within a minute, unless it is set otherwise; for a copy, take a newer one.`
+  return `the log does not lead to the newest checkpoint, that of ${howMany(signedSize, 'record')}: it is not what was signed, or lines are missing; see landline audit verify.`
 }
