@@ -47,9 +47,9 @@ export class TallyCheck {
 
   /**
    * To be called after the last record. A purge counts only among the first `signed` records: anybody who can write the folder
-   * can add one behind. Rejects with the system's error where the folder cannot be read.
+   * can add one behind. What is open is judged as at that time; `hint`: what may be the matter with it. Rejects with the system's error where the folder cannot be read.
    */
-  async end(dir: string, now: number, signed: number): Promise<void> {
+  async end(dir: string, at: number, signed: number, hint: string): Promise<void> {
     for (const { through, sequence } of this.#purges)
       if (sequence <= signed && through > this.#purgedThrough) this.#purgedThrough = through
     const files = new Map((await listTallies(dir)).map((file) => [file.plainName, file]))
@@ -64,8 +64,8 @@ export class TallyCheck {
     const open = unnamed.filter(({ plainName }) => plainName > this.#purgedThrough)
     this.open = open.map(({ name }) => name)
     for (const { name, startedAt } of open) {
-      if (now - startedAt <= MOST_OPEN_MS) continue
-      const what = 'the tally is named by no record; a start of the proxy would close what a crash left'
+      if (at - startedAt <= MOST_OPEN_MS) continue
+      const what = `the tally is named by no record; a start of the proxy would close what a crash left${hint}`
       this.#problems.add('unsigned-tail', { file: name, line: 1 }, null, what)
     }
   }

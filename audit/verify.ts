@@ -27,6 +27,8 @@ export interface VerifyOptions {
   readonly reviewers?: readonly VerifierKey[]
   /** Milliseconds since 1970: how old is what nobody has signed? */
   readonly now: number
+  /** When the copy was made, where that is known: its end was as old then as it ever will be. */
+  readonly asOf?: number | null
 }
 
 export interface Verification {
@@ -70,6 +72,10 @@ export interface Basis {
 /** As in the server file, where no record says otherwise. */
 const CHECKPOINT_SECONDS = 60
 
+/** Age alone makes an honest copy incomplete. */
+const COPY_HINT =
+  '. A copy that was made while the proxy ran ends so, too: give the time at which it was made, --as-of TIME'
+
 /** Never rejects for what is wrong with the log. Rejects with the system's error where the folder cannot be read. */
 export async function verifyLog(options: VerifyOptions): Promise<Verification> {
   const before = await listSegments(options.dir)
@@ -103,8 +109,10 @@ async function verifyOnce(options: VerifyOptions): Promise<Verification> {
   chain.end()
   await heads.end(reading.head)
   if (base !== null && base.sequence > heads.goodSize) tellUnsignedPurge(base, problems)
-  reading.judgeEnd(options.now)
-  await tallies.end(options.dir, options.now, heads.goodSize)
+  const at = options.asOf ?? options.now
+  const hint = options.asOf == null ? COPY_HINT : ''
+  reading.judgeEnd(at, hint)
+  await tallies.end(options.dir, at, heads.goodSize, hint)
   const purgedThrough = base?.frontier.size ?? 0
   await signOffs.end(path, purgedThrough, heads.goodSize)
   const { result } = problems
@@ -216,17 +224,17 @@ class Reading {
     if (heads.goodSize === tree.size) this.#unsignedSince = null
   }
 
-  /** What is at the end and too old to be still on its way. */
-  judgeEnd(now: number): void {
+  /** What is at the end and was too old at that time to be still on its way; `hint`: what may be the matter. */
+  judgeEnd(at: number, hint: string): void {
     const { heads, problems, tree, isComparable } = this.#parts
-    const isOld = (time: string | null) => time !== null && now - Date.parse(time) > 2 * this.#checkpointSeconds * 1000
+    const isOld = (time: string | null) => time !== null && at - Date.parse(time) > 2 * this.#checkpointSeconds * 1000
     if (this.#torn !== null && isOld(this.#lastTime))
       problems.add('torn', this.#torn, null, 'the last line has no end; a start of the proxy would set it aside')
     if (heads.isTorn && isOld(this.#lastTime))
       problems.add('torn', { file: CHECKPOINTS, line: 1 }, null, 'the last checkpoint has no end')
     if (!isComparable || problems.result === 'tampered' || !isOld(this.#unsignedSince)) return
     const from = heads.goodSize + 1
-    const what = `records ${from} to ${tree.size} are signed by no checkpoint, and should have been within ${this.#checkpointSeconds} s`
+    const what = `records ${from} to ${tree.size} are signed by no checkpoint, and should have been within ${this.#checkpointSeconds} s${hint}`
     problems.add('unsigned-tail', this.#place, from, what)
   }
 

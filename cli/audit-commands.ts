@@ -40,6 +40,11 @@ export const AUDIT_COMMANDS = {
         value: 'VKEY',
         help: 'public key of who signs reviews; again for a second one',
       },
+      'as-of': {
+        type: 'string',
+        value: 'TIME',
+        help: 'when the copy was made, to judge how old its end is: 2026-12-02T10:42:00Z, or 90m, 24h, 7d ago (default: now)',
+      },
       json: JSON_FLAG,
     },
   },

@@ -1,8 +1,9 @@
 /** `landline audit verify DIR`: is the log what was signed, and what does that judgement rest on? */
 import { type Verification, verifyLog } from '../audit/verify.ts'
-import { howMany } from '../rules/words.ts'
+import { howMany, instantInWords } from '../rules/words.ts'
 import { keysOf, outsideCheckpoints, problemLines, problemTotal, withLog } from './audit-files.ts'
-import { EXIT, type ExitCode, type Io, printJson } from './io.ts'
+import { timeOf } from './audit-filter.ts'
+import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
 
 export interface AuditVerifyFlags {
   readonly dir: string
@@ -11,6 +12,8 @@ export interface AuditVerifyFlags {
   readonly checkpoints: readonly string[]
   /** Of those who sign reviews. */
   readonly reviewerKeys?: readonly string[]
+  /** When the copy was made. */
+  readonly asOf?: string | undefined
   readonly json: boolean
 }
 
@@ -20,9 +23,11 @@ export async function auditVerify(flags: AuditVerifyFlags, io: Io): Promise<Exit
   const given = keysOf(keys)
   const reviewers = keysOf(reviewerKeys, 'reviewer-key')
   const outside = await outsideCheckpoints(checkpoints)
-  const verification = await withLog(dir, () => verifyLog({ dir, keys: given, outside, reviewers, now: io.now() }))
+  const asOf = pastTime(flags.asOf, io.now())
+  const options = { dir, keys: given, outside, reviewers, now: io.now(), asOf }
+  const verification = await withLog(dir, () => verifyLog(options))
   if (json) printJson(io, jsonOf(verification))
-  else for (const line of report(verification, given.length > 0, outside.length)) io.print(line)
+  else for (const line of report(verification, given.length > 0, outside.length, asOf)) io.print(line)
   switch (verification.result) {
     case 'tampered':
       return EXIT.wrong
@@ -32,6 +37,13 @@ export async function auditVerify(flags: AuditVerifyFlags, io: Io): Promise<Exit
     case 'consistent':
       return EXIT.fine
   }
+}
+
+/** Throws UsageError. */
+function pastTime(text: string | undefined, now: number): number | null {
+  const at = timeOf('as-of', text, now)
+  if (at !== null && at > now) throw new UsageError(`--as-of ${text} is still to come; say when the copy was made`)
+  return at
 }
 
 function jsonOf({ problemCount, basis, ...verification }: Verification) {
@@ -62,6 +74,7 @@ function report(
   { result, records, checkpoints, problems, problemCount, basis }: Verification,
   isKeyGiven: boolean,
   outside: number,
+  asOf: number | null,
 ): string[] {
   const key = basis.key ?? 'nobody: the log has no checkpoint that fits'
   const purged =
@@ -72,6 +85,7 @@ function report(
     `  signed by ${key}${basis.key === null ? '' : trustOf(basis)}`,
     outsideLine(basis.outsideSize, isKeyGiven, outside),
     tailLine(basis),
+    ...(asOf === null ? [] : [`  as of ${instantInWords(asOf)}, when this copy was made by the word of who verifies`]),
     ...purged,
     ...talliesLines(basis),
     ...signOffLines(basis),

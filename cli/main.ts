@@ -105,12 +105,9 @@ async function run(line: CommandLine): Promise<ExitCode> {
       return simulate({ rules, against, since, mostBlocked, html, catalogue: catalog, json }, io)
     }
     case 'audit verify': {
-      const { key = [], checkpoint = [], json = false } = line.flags
+      const { key = [], checkpoint = [], 'reviewer-key': reviewerKeys = [], 'as-of': asOf, json = false } = line.flags
       const files = [...checkpoint, ...positionals.slice(1)]
-      return auditVerify(
-        { dir: first, keys: key, checkpoints: files, reviewerKeys: line.flags['reviewer-key'] ?? [], json },
-        io,
-      )
+      return auditVerify({ dir: first, keys: key, checkpoints: files, reviewerKeys, asOf, json }, io)
     }
     case 'audit query':
       return auditQuery({ dir: first, ...line.flags }, io)
