@@ -14,7 +14,8 @@ export interface Filter {
   readonly medium: string | null
   readonly service: string | null
   readonly rule: string | null
-  readonly action: string | null
+  /** One of them. */
+  readonly actions: readonly string[] | null
   /** What the reference begins with. */
   readonly reference: string | null
   /** Canonical text of an address, or a pseudonym. */
@@ -55,7 +56,7 @@ export function matcherOf(filter: Filter): (line: Buffer) => 'match' | 'other' |
   const needles = needlesOf(filter)
   const isOutside = outsideOf(filter)
   return (line) => {
-    if (isOutside(line) || !needles.every((needle) => line.includes(needle))) return 'other'
+    if (isOutside(line) || !needles.every((any) => any.some((needle) => line.includes(needle)))) return 'other'
     const stamp = readStamp(line)
     if (stamp === null) return 'illegible'
     if (!isWithin(Date.parse(stamp.time), filter)) return 'other'
@@ -88,29 +89,30 @@ function isWithin(time: number, { since, until }: Filter): boolean {
   return (since === null || time >= since) && (until === null || time < until)
 }
 
-/** What the line of a match holds, whatever else it does. */
-function needlesOf({ segment, medium, service, rule, action, reference, source }: Filter): Buffer[] {
-  const given = (before: string, value: string | null) => (value === null ? [] : [`${before}${JSON.stringify(value)}`])
+/** What the line of a match holds, whatever else it does: one of each. */
+function needlesOf({ segment, medium, service, rule, actions, reference, source }: Filter): Buffer[][] {
+  const given = (before: string, value: string | null) =>
+    value === null ? [] : [[Buffer.from(`${before}${JSON.stringify(value)}`)]]
   // What most lines do not hold comes first: the others are then not looked for.
   return [
-    ...(reference === null ? [] : [`"event":{"id":"${reference}`]),
+    ...(reference === null ? [] : [[Buffer.from(`"event":{"id":"${reference}`)]]),
     ...given(source !== null && isPseudonym(source) ? '"address":' : '"ip":', source),
     ...given('"id":', rule),
     ...given('"application":', service),
     ...given('"segment":{"id":', segment),
     ...given('"medium":', medium),
-    ...given('"action":', action),
-  ].map((text) => Buffer.from(text))
+    ...(actions === null ? [] : [actions.flatMap((action) => given('"action":', action).flat())]),
+  ]
 }
 
 function fits(record: AuditRecord, filter: Filter): boolean {
-  const { segment, medium, service, rule, action, reference, source } = filter
+  const { segment, medium, service, rule, actions, reference, source } = filter
   return (
     isOr(segment, record.landline.segment?.id) &&
     isOr(medium, record.landline.segment?.medium) &&
     isOr(service, record.network?.application) &&
     isOr(rule, record.rule?.id) &&
-    isOr(action, record.event.action) &&
+    (actions === null || actions.includes(record.event.action)) &&
     isOr(source, clientOf(record)) &&
     (reference === null || record.event.id.startsWith(reference))
   )

@@ -9,7 +9,7 @@ const FILTER = {
   medium: { type: 'string', value: 'MEDIUM', help: 'wired, wireless, vpn, mobile or unknown' },
   service: { type: 'string', value: 'ID', help: 'for this service' },
   rule: { type: 'string', value: 'ID', help: 'decided by this rule' },
-  action: { type: 'string', value: 'ACTION', help: 'block, log, except, reload, …' },
+  action: { type: 'strings', value: 'ACTION', help: 'block, log, except, reload, …; again for a second one' },
   ref: { type: 'string', value: 'PREFIX', help: 'whose reference begins so' },
   source: { type: 'string', value: 'ADDRESS', help: 'of this client; where it has none, its pseudonym' },
 } as const

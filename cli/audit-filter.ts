@@ -16,7 +16,7 @@ export interface FilterFlags {
   readonly medium: string | undefined
   readonly service: string | undefined
   readonly rule: string | undefined
-  readonly action: string | undefined
+  readonly action: readonly string[] | undefined
   readonly ref: string | undefined
   readonly source: string | undefined
 }
@@ -28,9 +28,10 @@ export function filterOf(flags: FilterFlags, now: number): Filter {
     throw new UsageError(`--medium ${medium} is none of ${MEDIA.join(', ')}`)
   if (ref !== undefined && !/^[0-9a-f-]{1,36}$/i.test(ref))
     throw new UsageError(`--ref ${ref} is not the beginning of a reference: hexadecimal digits and hyphens`)
-  if (action !== undefined && !RECORDED_ACTIONS.includes(action))
+  const unknown = action?.find((name) => !RECORDED_ACTIONS.includes(name))
+  if (unknown !== undefined)
     throw new UsageError(
-      `--action ${action} is none of ${RECORDED_ACTIONS.join(', ')}${didYouMean(action, RECORDED_ACTIONS)}`,
+      `--action ${unknown} is none of ${RECORDED_ACTIONS.join(', ')}${didYouMean(unknown, RECORDED_ACTIONS)}`,
     )
   const since = timeOf('since', flags.since, now)
   const until = timeOf('until', flags.until, now)
@@ -43,7 +44,7 @@ export function filterOf(flags: FilterFlags, now: number): Filter {
     medium: medium ?? null,
     service: service ?? null,
     rule: rule ?? null,
-    action: action ?? null,
+    actions: action ?? null,
     reference: ref?.toLowerCase() ?? null,
     source: sourceOf(source),
   }
@@ -95,7 +96,7 @@ export const ANY: Filter = {
   medium: null,
   service: null,
   rule: null,
-  action: null,
+  actions: null,
   reference: null,
   source: null,
 }

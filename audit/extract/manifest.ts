@@ -27,6 +27,7 @@ const schema = z.strictObject({
     medium: z.enum(MEDIA).nullable(),
     service: text,
     rule: text,
+    /** Several with commas between them. */
     action: text,
     reference: text,
     source: text,
@@ -66,15 +67,15 @@ export function parseManifest(json: string): Manifest | string {
 }
 
 /** As it stands in the manifest. */
-export function formatFilter({ since, until, ...rest }: Filter): Manifest['filter'] {
+export function formatFilter({ since, until, actions, ...rest }: Filter): Manifest['filter'] {
   const iso = (at: number | null) => (at === null ? null : new Date(at).toISOString())
   const medium = MEDIA.find((known) => known === rest.medium) ?? null
-  return { since: iso(since), until: iso(until), ...rest, medium }
+  return { since: iso(since), until: iso(until), ...rest, action: actions?.join(',') ?? null, medium }
 }
 
-export function filterOfManifest({ filter: { since, until, ...rest } }: Manifest): Filter {
+export function filterOfManifest({ filter: { since, until, action, ...rest } }: Manifest): Filter {
   const at = (iso: string | null) => (iso === null ? null : Date.parse(iso))
-  return { since: at(since), until: at(until), ...rest }
+  return { since: at(since), until: at(until), ...rest, actions: action?.split(',') ?? null }
 }
 
 /** `sha256:` and 64 hexadecimal digits, over the file's text. */

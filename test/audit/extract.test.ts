@@ -466,7 +466,7 @@ t.test('the program of docs/evidence.md says the same', { skip: python ? false :
   const docs = readFileSync(join(import.meta.dirname, '../../docs/evidence.md'), 'utf8')
   const program = /```python\n([\s\S]*?)```/.exec(docs)?.[1] ?? ''
   const judge = (out: string) => spawnSync(python ?? '', ['-c', program, out], { encoding: 'utf8' })
-  for (const filter of [ANY, { ...ANY, segment: 'wifi' }, { ...ANY, action: 'checkpoint' }]) {
+  for (const filter of [ANY, { ...ANY, segment: 'wifi' }, { ...ANY, actions: ['checkpoint'] }]) {
     const { out } = await taken(dir, key, { filter })
     t.match(judge(out), { status: 0, stdout: /^all in the log landline-1 of \d+ records\n$/ })
     const records = join(out, 'records.jsonl')

@@ -359,7 +359,7 @@ t.test('a query by time finds also what a clock that was set back has recorded l
     medium: null,
     service: null,
     rule: null,
-    action: 'block',
+    actions: ['block'],
     reference: null,
     source: null,
   }

@@ -90,6 +90,12 @@ t.test('export and verify-export: a line for each thing to know, or one JSON val
   t.match(empty, { code: 0, errors: /empty is empty: no record of \d+ signed ones matches; .*did you mean "webex"/ })
   const part = await exported({ out: join(dir, 'part'), source: '10.20.0.8', json: true })
   t.match(JSON.parse(part.out), { manifest: { records: 3, contiguous: false }, signed: false, record: 'unrecorded' })
+  const several = await exported({ out: join(dir, 'several'), action: ['checkpoint', 'block'], json: true })
+  t.match(JSON.parse(several.out), { manifest: { records: records.length, filter: { action: 'checkpoint,block' } } })
+  t.match(await verify({ dir: join(dir, 'several') }), {
+    code: 0,
+    out: /^consistent: .*\n(.*\n)* {2}asked for: action/,
+  })
   const [oldest] = await checkpointsOf(path)
   writeFileSync(join(dir, 'oldest.txt'), oldest?.text ?? '')
   const early = await exported({ out: join(dir, 'early'), checkpoint: join(dir, 'oldest.txt') })

@@ -141,8 +141,10 @@ t.test('query: each filter picks what it names, in each form', async (t) => {
     ['segment', { segment: 'desks' }, is((r) => r.landline.segment?.id === 'desks')],
     ['medium', { medium: 'wireless' }, is((r) => r.landline.segment?.medium === 'wireless')],
     ['service', { service: 'zoom' }, is((r) => r.network?.application === 'zoom')],
-    ['rule', { rule: 'zoom-fixed-only', action: 'log' }, is((r) => r.event.action === 'log')],
-    ['action', { action: 'stop' }, is((r) => r.event.action === 'stop')],
+    ['rule', { rule: 'zoom-fixed-only', action: ['log'] }, is((r) => r.event.action === 'log')],
+    ['action', { action: ['stop'] }, is((r) => r.event.action === 'stop')],
+    ['one of two', { action: ['stop', 'log'] }, is(({ event }) => ['stop', 'log'].includes(event.action))],
+    ['a rule too', { action: ['stop', 'log'], rule: 'zoom-fixed-only' }, is((r) => r.event.action === 'log')],
     ['reference', { ref: records[3].event.id.toUpperCase() }, [records[3]]],
     ['source', { source: '10.10.0.1' }, is((r) => r.source?.ip === '10.10.0.1')],
     ['no such', { service: 'nothing' }, []],
@@ -153,9 +155,9 @@ t.test('query: each filter picks what it names, in each form', async (t) => {
     t.same([code, JSON.parse(out)], [0, want], name)
     if (name !== 'no such' && name !== 'what stands elsewhere in the record') t.ok(want.length > 0, name)
   }
-  const table = (await query({ action: 'log' })).out.split('\n')
+  const table = (await query({ action: ['log'] })).out.split('\n')
   t.match(table[0], /^time +action +segment +medium +source +service +destination +port +rule +reference +says$/)
-  const system = (await query({ action: 'stop' })).out
+  const system = (await query({ action: ['stop'] })).out
   t.match(system, / stop .* reason="[^"]+"/, 'who did what to the system, and why, is in the table too')
   t.match(table[1], /^2026-11-23T12:00:00\.\d{3}Z log +desks +wired +10\.10\.0\.1 +zoom +us7web\.zoom\.us /)
   const csv = (await query({ csv: true, ref: records[8].event.id.slice(0, 13) })).out
@@ -176,7 +178,10 @@ t.test('query: each filter picks what it names, in each form', async (t) => {
     [{ medium: 'wifi' }, /--medium wifi is none of wired/],
     [{ since: 'yesterday' }, /--since: "yesterday" is no time; .*; or 90m, 24h, 7d ago/],
     [{ since: '1h', until: '2h' }, /--until 2h is not after --since 1h/],
-    [{ action: 'would_block' }, /--action would_block is none of block, would-block, .*; did you mean "would-block"\?/],
+    [
+      { action: ['block', 'would_block'] },
+      /--action would_block is none of block, would-block, .*; did you mean "would-block"\?/,
+    ],
     [{ source: 'me' }, /--source me is no address/],
     [{ ref: 'xyz' }, /--ref xyz/],
   ] as const)
