@@ -17,7 +17,7 @@ const LEAST_WIDTHS = [24, 16, 14, 8, 15, 12, 32, 5, 20]
 const MOST_WIDTH = 48
 /** So many rows wait until the widths are known; the rest streams. */
 const MEASURED_ROWS = 100
-/** The longest fact that a line of the table quotes, in characters. */
+/** The longest fact that a line of the table quotes, in characters; of a list, so much is quoted. */
 const LONGEST_FACT = 120
 
 type Row = readonly (string | number | null)[]
@@ -103,8 +103,17 @@ function sayingOf({ event, landline }: AuditRecord): string {
   const said = { reason: event.reason, ...landline.facts }
   return Object.entries(said)
     .flatMap(([name, value]) => {
-      const text = typeof value === 'object' ? '' : JSON.stringify(value)
+      const text = typeof value === 'object' ? listText(value ?? []) : JSON.stringify(value)
       return text === '' || text.length > LONGEST_FACT ? [] : [`${name}=${text}`]
     })
     .join(' ')
+}
+
+/** What changed, or what is wrong: as much of it as fits. */
+function listText(texts: readonly string[]): string {
+  const whole = texts.join('; ')
+  const cutAt = (end: number) => JSON.stringify(end < whole.length ? `${whole.slice(0, end)}…` : whole)
+  let end = Math.min(whole.length, LONGEST_FACT)
+  while (cutAt(end).length > LONGEST_FACT) end--
+  return end === 0 ? '' : cutAt(end)
 }

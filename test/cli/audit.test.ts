@@ -188,6 +188,25 @@ t.test('query: each filter picks what it names, in each form', async (t) => {
     await t.rejects(query(flags), { message })
 })
 
+t.test('query: the table says what a reload changed, and why another one was refused, as far as it fits', async (t) => {
+  const log = join(t.testdir(), 'log')
+  const { audit } = await openWith(log)
+  const changes = ['service zoom was added', 'rule memo: action "log" is now "block"']
+  await audit.record({ ...systemEvent('reload'), facts: { why: 'signal', changes } })
+  const problems = Array.from({ length: 20 }, (_, n) => `rules.yaml:${n + 3}:5: error: "zooom" is no service`)
+  await audit.record({ ...systemEvent('reload-failed'), facts: { problems, none: [], nothing: null } })
+  await audit.record({ ...systemEvent('reload-failed'), facts: { problems: ['"'.repeat(500)] } })
+  await audit.close()
+  const { out } = await run((io) => auditQuery({ dir: log, ...NO_FLAGS }, io))
+  const [, changed = '', refused = '', quotes = ''] = out.split('\n')
+  t.ok(changed.endsWith(` why="signal" changes=${JSON.stringify(changes.join('; '))}`), changed)
+  t.match(refused, / problems="rules\.yaml:3:5: error: \\"zooom\\" is no service; rules\.yaml:4:5: .*…"$/)
+  for (const line of [refused, quotes]) {
+    const [, text = ''] = line.split(' problems=')
+    t.ok(text.length >= 118 && text.length <= 120 && JSON.parse(text).endsWith('…'), text)
+  }
+})
+
 t.test(
   'query: the table is as wide as its first rows need, also for pseudonyms and IPv6, and goes on by and by',
   async (t) => {
