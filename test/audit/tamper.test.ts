@@ -456,7 +456,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     name: 'a checkpoint of another root',
-    tamper: (files) => withEntries(files, (all) => all.with(1, (all[1] ?? '').replace(/^(.*\n.*\n)./, '$1/'))),
+    tamper: (files) => withEntries(files, (all) => all.with(1, (all[1] ?? '').replace(/^(.*\n.*\n)(.)/, anotherRoot))),
     want: ['tampered', 'replaced-checkpoint A:7 #7', 'replaced-checkpoint C:3 #4'],
   },
   {
@@ -541,3 +541,8 @@ t.test('a checkpoint alone makes nothing intact, nor a key alone', async (t) => 
   t.same([early.result, early.basis.outsideSize, early.basis.signedSize], ['intact', 4, 21])
   t.equal((await verify(dir, [newKey().verifier], checkpoints.at(-1))).result, 'tampered')
 })
+
+/** Never the character that stands there already. */
+function anotherRoot(_: string, before: string, first: string): string {
+  return `${before}${first === '/' ? '+' : '/'}`
+}
