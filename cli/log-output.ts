@@ -4,11 +4,11 @@
  */
 import { pino } from 'pino'
 
-const AGAIN_MS = 100
+const AGAIN_MS = 20
 /** Bytes that wait. A pipe holds some 64 KiB more. */
 const MOST_WAITING = 1024 * 1024
 /** At the end of the process there is nobody to go on: so often it is tried, one pause after the other. */
-const LAST_TRIES = 20
+const LAST_TRIES = 100
 
 export interface LogOutputOptions {
   /** A line for standard error: the log itself cannot say that it is not written. */
@@ -41,6 +41,7 @@ export class LogOutput {
     this.#output.on('error', (error: NodeJS.ErrnoException) => this.#refused(error.code ?? error.message))
     this.#output.on('drop', (text: string) => {
       this.#lost += text.split('\n').length - 1
+      this.#later()
     })
   }
 
@@ -66,7 +67,11 @@ export class LogOutput {
       const remedy = this.#isGone ? 'nobody reads it any more' : 'it is tried again; make room, or write it elsewhere'
       this.#options.complain(`landline: the log cannot be written: ${code}; ${remedy}. Traffic and records go on`)
     }
-    if (!this.#isGone) this.#again ??= setTimeout(() => this.#tryAgain(), AGAIN_MS).unref()
+    if (!this.#isGone) this.#later()
+  }
+
+  #later(): void {
+    this.#again ??= setTimeout(() => this.#tryAgain(), AGAIN_MS).unref()
   }
 
   #tryAgain(): void {

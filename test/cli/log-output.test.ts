@@ -61,6 +61,22 @@ t.test('what waits is written later, what is too much is counted, no line is cut
   t.equal(complaints.length, 1)
 })
 
+t.test('one text that is too much by itself is counted as well', async (t) => {
+  const { descriptor, read } = pipe(t)
+  let missing = 0
+  const output = new LogOutput({
+    descriptor,
+    mostWaiting: 100,
+    complain: () => {},
+    missing: (lines) => (missing += lines),
+  })
+  output.write('.\n'.repeat(60))
+  output.write('next\n')
+  await waitFor('a word on it', () => missing > 0)
+  t.equal(missing, 60)
+  t.equal(read(), 'next\n')
+})
+
 t.test('at the end, what waits has a last chance, and no more than that', async (t) => {
   const { descriptor } = pipe(t)
   const output = new LogOutput({ descriptor, complain: () => {}, missing: () => {} })
