@@ -91,8 +91,9 @@ function isWithin(time: number, { since, until }: Filter): boolean {
 
 /** What the line of a match holds, whatever else it does: one of each. */
 function needlesOf({ segment, medium, service, rule, actions, reference, source }: Filter): Buffer[][] {
-  const given = (before: string, value: string | null) =>
-    value === null ? [] : [[Buffer.from(`${before}${JSON.stringify(value)}`)]]
+  const anyOf = (before: string, values: readonly string[]) =>
+    values.map((value) => Buffer.from(`${before}${JSON.stringify(value)}`))
+  const given = (before: string, value: string | null) => (value === null ? [] : [anyOf(before, [value])])
   // What most lines do not hold comes first: the others are then not looked for.
   return [
     ...(reference === null ? [] : [[Buffer.from(`"event":{"id":"${reference}`)]]),
@@ -101,7 +102,7 @@ function needlesOf({ segment, medium, service, rule, actions, reference, source 
     ...given('"application":', service),
     ...given('"segment":{"id":', segment),
     ...given('"medium":', medium),
-    ...(actions === null ? [] : [actions.flatMap((action) => given('"action":', action).flat())]),
+    ...(actions === null ? [] : [anyOf('"action":', actions)]),
   ]
 }
 

@@ -71,8 +71,8 @@ export function loadConfig({ flags, env, readFile }: ConfigSources): LoadedConfi
   const configFile = flags.config ?? given.get(RUN_VARIABLES.config) ?? null
   const file = readServerFile(configFile ?? DEFAULT_FILE, configFile !== null, readFile, report)
   const layers = new Layers(file)
-  layVariables(layers, given, new Set(flagged(flags)), report)
   layFlags(layers, flags)
+  layVariables(layers, given, report)
 
   const checked = serverFile.safeParse(layers.values)
   for (const issue of checked.error?.issues ?? []) reportIssue(issue, layers, report)
@@ -125,29 +125,16 @@ function readServerFile(
   return source
 }
 
-/** A variable that changes what the file says is worth a warning: nobody sees it in the file. */
-function layVariables(
-  layers: Layers,
-  given: ReadonlyMap<string, string>,
-  flagged: ReadonlySet<string>,
-  report: Report,
-): void {
+/** Where no flag has the last word. A variable that changes what the file says is worth a warning: nobody sees it in the file. */
+function layVariables(layers: Layers, given: ReadonlyMap<string, string>, report: Report): void {
   for (const { key, variable, fallback } of SCALAR_KEYS) {
     const text = given.get(variable)
-    // A flag has the last word.
-    if (text === undefined || flagged.has(key)) continue
+    if (text === undefined || layers.overlay(key.split('.')) !== null) continue
     const written = layers.inFile(key)
     if (written !== null && String(written.value) !== text)
       report('warning', variable, `${shown(text)} takes the place of ${shown(written.value)} at ${written.place}`)
     layers.set(key, text, fallback, variable)
   }
-}
-
-/** The keys that a flag sets. */
-function flagged(flags: ConfigFlags): readonly string[] {
-  return Object.entries(FLAG_KEYS).flatMap(([flag, key]) =>
-    flags[flag as keyof typeof FLAG_KEYS] === undefined ? [] : [key],
-  )
 }
 
 function layFlags(layers: Layers, flags: ConfigFlags): void {

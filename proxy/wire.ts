@@ -132,8 +132,10 @@ export class Wire implements Taker, Watched {
 
   /** Nothing is sent once the socket is gone; a string is latin1. */
   write(data: Buffer | string): void {
-    if (data === '' || this.closed || !this.socket.writable) return
-    this.#leaves()
+    const { socket } = this
+    if (data === '' || this.closed || !socket.writable) return
+    // Behind what does not leave, nothing moves; whether that does, the clock of the socket sees.
+    if (socket.writableLength === 0) this.#moved = true
     this.#outbox.add(data)
   }
 
@@ -143,7 +145,6 @@ export class Wire implements Taker, Watched {
     if (from.#intake?.isShared || chunk.length <= MAX_TEXT_BYTES) this.write(before + chunk.toString('latin1') + after)
     else {
       const { socket } = this
-      this.#leaves()
       socket.cork()
       this.write(before)
       this.write(chunk)
@@ -178,11 +179,6 @@ export class Wire implements Taker, Watched {
   look(): void {
     this.#setClock(this.#moved ? 0 : this.#idleMs)
     this.#moved = false
-  }
-
-  /** Behind what does not leave, nothing moves; whether that does, the clock of the socket sees. */
-  #leaves(): void {
-    if (this.socket.writableLength === 0) this.#moved = true
   }
 
   /** Clocks come before what has arrived: where something held up the event loop, that is read first. */
