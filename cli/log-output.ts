@@ -19,7 +19,7 @@ export interface LogOutputOptions {
   readonly mostWaiting?: number
 }
 
-/** A write that does not come back with an error: the reader is gone for good. */
+/** The reader is gone for good. */
 const GONE = 'EPIPE'
 /** The pipe is full: nothing to complain of yet. */
 const FULL = 'EAGAIN'

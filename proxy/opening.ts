@@ -26,7 +26,7 @@ export function readOpening(bytes: Buffer): Omit<Opening, 'held'> | number | 'ma
     const hello = parseHello(bytes)
     if (hello.state !== 'whole') return hello.state === 'more' ? hello.needed : 'malformed'
     const name = hello.serverName === null ? null : nameOf(hello.serverName)
-    if (name === 'malformed') return 'malformed'
+    if (name === null && hello.serverName !== null) return 'malformed'
     return { protocol: 'tls', serverName: name, httpHost: null, ech: hello.ech }
   }
   if (isTlsOutOfOrder(bytes[0] ?? 0)) {
@@ -106,14 +106,14 @@ function hostOf(target: string, fields: string): Omit<Opening, 'held'> | 'malfor
   const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(target)
   if (authority !== null) said.push((authority[1] ?? '').replace(/^.*@/, ''))
   const names = new Set(said.filter((text) => text !== '').map((text) => nameOf(text.replace(/:\d*$/, ''))))
-  if (names.has('malformed') || names.size > 1) return 'malformed'
+  if (names.has(null) || names.size > 1) return 'malformed'
   return { protocol: 'http', serverName: null, httpHost: [...names][0] ?? null, ech: false }
 }
 
-/** A name or an address, canonical. Beyond ASCII nobody knows which name is meant. */
-function nameOf(text: string): string | 'malformed' {
+/** A name or an address, canonical; null: neither. Beyond ASCII nobody knows which name is meant. */
+function nameOf(text: string): string | null {
   const host = canonicalHost(/^[\x20-\x7e]*$/.test(text) ? text : '')
-  return host.kind === 'name' ? host.name : host.kind === 'address' ? host.address.text : 'malformed'
+  return host.kind === 'name' ? host.name : host.kind === 'address' ? host.address.text : null
 }
 
 /** Hold the client's first bytes until they say what they are. Null: the client said nothing before it ended. */

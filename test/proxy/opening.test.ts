@@ -30,6 +30,7 @@ const openings: readonly [name: string, bytes: Buffer, wanted: object][] = [
     Buffer.from('GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n'),
     { protocol: 'http', httpHost: '::1' },
   ],
+  ['a host of that name', Buffer.from('GET / HTTP/1.1\r\nHost: malformed\r\n\r\n'), { httpHost: 'malformed' }],
   ['HTTP after blanks', Buffer.from(' \t\r\nGET / HTTP/1.1\r\nHost: a.test\r\n\r\n'), { httpHost: 'a.test' }],
   ['CONNECT within', Buffer.from('CONNECT A.test:443 HTTP/1.0\r\n\r\n'), { protocol: 'http', httpHost: 'a.test' }],
   ['HTTP/2', Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), { protocol: 'other', httpHost: null }],
