@@ -1,15 +1,16 @@
 /**
- * One request's life: the evidence so far, the verdict so far, what was recorded of it, and its end.
- * Evidence only grows; each growth decides again, and the strictest verdict stands.
+ * One request's life: the evidence so far, the verdict so far, and its end. Evidence only grows; each growth decides again,
+ * and the strictest verdict stands.
  */
 
 import { decide, isStricter } from '../rules/decide.ts'
-import type { ErrorType, ExchangeKind, Outcome, ShadowVerdict, TrafficAction, TrafficEvent } from '../rules/events.ts'
-import type { Address, Evidence, Verdict } from '../rules/model.ts'
+import type { ErrorType, ExchangeKind, Outcome, TrafficAction } from '../rules/events.ts'
+import type { Evidence, Verdict } from '../rules/model.ts'
 import type { Policy } from '../rules/policy.ts'
 import { ProxyError } from './failures.ts'
 import type { Occupancy } from './occupancy.ts'
 import type { ProxyOptions } from './options.ts'
+import { Recording, type Subject } from './recording.ts'
 import { Shadow } from './shadow.ts'
 import type { Source } from './source.ts'
 
@@ -18,24 +19,16 @@ const RECORDED: ReadonlySet<string> = new Set(['block', 'would-block', 'log', 'e
 
 const NOTHING_TO_WAIT_FOR = Promise.resolve()
 
-/** A verdict that stands on the record, and the rules that it is of. */
-interface Recorded {
-  readonly verdict: Verdict
-  readonly policy: Policy
-}
-
 /** What an exchange goes over. */
 export interface Carrier {
   /** End it now, with all that is under way. */
   sever(): void
 }
 
-export class Exchange {
+export class Exchange implements Subject {
   readonly kind: ExchangeKind
   readonly policy: Policy
   verdict: Verdict | null = null
-  /** The reference of the newest record; what a denied client is shown. */
-  reference: string | null = null
   /** The tunnel's ClientHello hides another name. */
   ech = false
   /** Its answer is a tunnel. */
@@ -45,14 +38,15 @@ export class Exchange {
   outcome: Outcome = 'ok'
   error: ErrorType | null = null
   #evidence: Evidence
-  #method: string
+  readonly method: string
   readonly source: Source
   #options: ProxyOptions
   #carrier: Carrier
   #shadow: Shadow | null
   /** In which its client has a place for it. */
   #occupancy: Occupancy | null = null
-  #recorded: Recorded | null = null
+  /** Most exchanges need no record. */
+  #recording: Recording | null = null
   #refused = false
   #bare = false
   /** By `performance.now()`. */
@@ -61,14 +55,13 @@ export class Exchange {
   #decisionMs = 0
   #concluded = false
   #isClosed = false
-  #id: string | null = null
 
   constructor(kind: ExchangeKind, method: string, source: Source, carrier: Carrier, options: ProxyOptions) {
     this.kind = kind
     this.policy = options.policy()
     const shadow = kind === 'own' ? null : (options.shadow?.() ?? null)
     this.#shadow = shadow === null ? null : new Shadow(shadow)
-    this.#method = method
+    this.method = method
     this.source = source
     this.#carrier = carrier
     this.#options = options
@@ -83,14 +76,18 @@ export class Exchange {
     }
   }
 
-  /** The same in all of its records; most exchanges have none. */
-  get id(): string {
-    this.#id ??= this.#options.newId()
-    return this.#id
-  }
-
   get evidence(): Evidence {
     return this.#evidence
+  }
+
+  /** The reference of the newest record; what a denied client is shown. */
+  get reference(): string | null {
+    return this.#recording?.reference ?? null
+  }
+
+  get #record(): Recording {
+    this.#recording ??= new Recording(this, this.#options)
+    return this.#recording
   }
 
   /** Take one of the client's places for tunnels, of which it has so many, until this is over. Throws ERR_TUNNEL_LIMIT. */
@@ -118,7 +115,7 @@ export class Exchange {
   get isSettled(): boolean {
     const verdict = this.verdict
     if (verdict === null) throw new Error('settle before judge')
-    return !RECORDED.has(verdict.action) || isRecordedAs(this.#recorded?.verdict ?? null, verdict)
+    return !RECORDED.has(verdict.action) || this.#recording?.has(verdict) === true
   }
 
   /** Wait for the record that the verdict needs. Throws ERR_RECORD when it cannot be written: nothing may go on then. */
@@ -126,7 +123,7 @@ export class Exchange {
     const verdict = this.verdict
     if (verdict === null || this.isSettled) return NOTHING_TO_WAIT_FOR
     // `decide` names its actions as the record does; `allow` was left out above.
-    return this.#record(verdict.action as TrafficAction, verdict, null, this.#shadow?.insteadOf(verdict))
+    return this.#putVerdict(verdict.action as TrafficAction, verdict)
   }
 
   /** What was let through is on the record also where it failed before its address was known; what was answered is there already. Throws ERR_RECORD. */
@@ -138,15 +135,13 @@ export class Exchange {
   /** A refusal by the guard or the port list: recorded, with the destination only where it is conferencing. No rule decided it. */
   async recordRefusal(because: string): Promise<void> {
     this.#refused = true
-    if (this.verdict === null) return
-    await this.#submit(this.#event('refuse', { ...this.verdict, rule: 'none', exception: null }, because, this.policy))
+    const { verdict, policy } = this
+    if (verdict !== null) await this.#record.putRefusal({ verdict, policy }, because)
   }
 
   /** The verdict turned after the 200: the tunnel is cut. */
-  async recordSevered(because: string | null): Promise<void> {
-    const verdict = this.verdict
-    if (verdict === null) return
-    await this.#record('sever', verdict, because, this.#shadow?.insteadOf(verdict))
+  async recordSevered(): Promise<void> {
+    if (this.verdict !== null) await this.#putVerdict('sever', this.verdict)
   }
 
   /**
@@ -164,10 +159,7 @@ export class Exchange {
     const { action, rule, exception } = this.verdict ?? verdict
     const rejudged = { why, action, rule, exception, revision: this.policy.revision }
     this.severed = true
-    // Before the wait: what it carried belongs on the record too, whenever it ends.
-    this.#recorded = { verdict, policy }
-    const because = verdict.reason === null ? why : null
-    await this.#submit({ ...this.#event('sever', verdict, because, policy), rejudged })
+    await this.#record.putRejudged({ verdict, policy }, rejudged)
   }
 
   /** End it now; what it still has under way is lost. */
@@ -176,16 +168,10 @@ export class Exchange {
     if (!this.#isClosed) this.#carrier.sever()
   }
 
-  /** What a recorded tunnel carried. Not waited for by anyone; a failure is the recorder's to report. */
+  /** What a recorded tunnel carried. */
   recordEnd(sentBytes: number, receivedBytes: number): void {
-    if (this.#recorded === null) return
     const milliseconds = performance.now() - this.startedAt
-    const { verdict: recorded, policy } = this.#recorded
-    // The same verdict by more evidence was no event of its own; the end tells of it.
-    const verdict = this.verdict !== null && isRecordedAs(recorded, this.verdict) ? this.verdict : recorded
-    this.#options.recorder
-      .record({ ...this.#event('end', verdict, null, policy), carried: { sentBytes, receivedBytes, milliseconds } })
-      .catch(() => {})
+    this.#recording?.putEnd(this.verdict, { sentBytes, receivedBytes, milliseconds })
   }
 
   /** No more evidence will come: for a tunnel once its opening is judged, for the others at their end. */
@@ -248,70 +234,12 @@ export class Exchange {
     })
   }
 
-  /** The verdict stands on the record when this resolves. */
-  #record(
-    action: TrafficAction,
-    verdict: Verdict,
-    because: string | null,
-    shadow: ShadowVerdict | null = null,
-  ): Promise<void> {
+  #putVerdict(action: TrafficAction, verdict: Verdict): Promise<void> {
     const { policy } = this
-    return this.#submit(this.#event(action, verdict, because, policy, shadow), { verdict, policy })
+    return this.#record.putVerdict(action, { verdict, policy }, this.#shadow?.insteadOf(verdict) ?? null)
   }
-
-  /** Not async, as each wait within a wait costs a denial: what is to be done when it is recorded is done in one step. */
-  #submit(event: TrafficEvent, recorded: Recorded | null = null): Promise<void> {
-    const refused = (cause: unknown) => Promise.reject(new ProxyError('ERR_RECORD', { cause }))
-    try {
-      return this.#options.recorder.record(event).then((reference) => {
-        this.reference = reference
-        if (recorded !== null) this.#recorded = recorded
-      }, refused)
-    } catch (cause) {
-      return refused(cause)
-    }
-  }
-
-  #event(
-    action: TrafficAction,
-    verdict: Verdict,
-    because: string | null,
-    policy: Policy,
-    shadow: ShadowVerdict | null = null,
-  ): TrafficEvent {
-    const { host, address, port } = this.#evidence
-    const hidden = verdict.service === 'none' && (action === 'refuse' || verdict.rule !== 'ip_literals')
-    return {
-      action,
-      exchange: this.id,
-      source: { ip: this.source.address.text, port: this.source.port },
-      client: { learnt: this.source.learnt, path: this.source.path },
-      destination: hidden ? null : { domain: host, ip: textOf(address), port },
-      method: this.#method,
-      verdict,
-      policy: { name: policy.name, revision: policy.revision },
-      ech: this.ech,
-      because,
-      carried: null,
-      shadow,
-    }
-  }
-}
-
-/** More evidence for what the record says already is no event of its own. */
-function isRecordedAs(recorded: Verdict | null, { action, service, rule, exception }: Verdict): boolean {
-  return (
-    recorded?.action === action &&
-    recorded.service === service &&
-    recorded.rule === rule &&
-    recorded.exception === exception
-  )
 }
 
 export function letsThrough({ action }: Verdict): boolean {
   return action !== 'block' && action !== 'refuse'
-}
-
-function textOf(address: Address | null): string | null {
-  return address === null ? null : address.text
 }

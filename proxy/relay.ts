@@ -72,7 +72,7 @@ async function judgedOpening(client: Wire, exchange: Exchange, helloMs: number):
   const { serverName, httpHost, held, ech } = opening
   exchange.ech = ech
   if (!exchange.judge({ serverName, httpHost })) {
-    await exchange.recordSevered(null)
+    await exchange.recordSevered()
     throw new ProxyError('ERR_SEVERED')
   }
   await exchange.settle()
