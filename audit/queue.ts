@@ -5,7 +5,13 @@ import { DAY_MS } from './segment.ts'
 /** What the tail puts between the pieces and behind them: the sequence number, `prev`, the line's end. */
 const STAMP_CHARACTERS = 64
 
-export interface Pending extends Pieces {
+/** Whoever waits for a record. */
+export interface Caller {
+  readonly resolve: (reference: string) => void
+  readonly reject: (error: Error) => void
+}
+
+export interface Pending extends Pieces, Caller {
   readonly event: RecordedEvent
   readonly id: string
   /** Of the id, in milliseconds since 1970. */
@@ -13,8 +19,6 @@ export interface Pending extends Pieces {
   /** Nobody waits for it: it stays in the queue until it is written. */
   readonly kept: boolean
   answered: boolean
-  readonly resolve: (reference: string) => void
-  readonly reject: (error: Error) => void
 }
 
 export interface QueueLimits {

@@ -6,27 +6,25 @@
 import { type Answers, Callers } from './callers.ts'
 import { AuditError, errorName } from './error.ts'
 import type { AuditMeter } from './meter.ts'
-import { type Pending, Queue, type QueueLimits } from './queue.ts'
-import type { Encoder, RecordedEvent } from './record.ts'
+import { Patience } from './patience.ts'
+import { type Prepare, type PrepareOptions, preparing } from './prepare.ts'
+import { type Caller, type Pending, Queue, type QueueLimits } from './queue.ts'
+import type { RecordedEvent } from './record.ts'
+import { Retry } from './retry.ts'
 import type { Sealer } from './sealer.ts'
 import type { Tail } from './tail.ts'
 import { Turns, type Work } from './turns.ts'
-import type { ReferenceSource } from './uuid.ts'
 import type { Written } from './written.ts'
 
 /** Characters of one batch: bounds its memory and how long a record waits behind others. */
 const BATCH_CHARACTERS = 1024 * 1024
 /** How long the first record of a batch may wait for more of them, as long as more keep coming: a sync costs as much as ten records. */
 const GATHER_MS = 2
-const FIRST_RETRY_MS = 50
-const LAST_RETRY_MS = 1000
 
-export interface WriterOptions extends Answers {
+export interface WriterOptions extends Answers, PrepareOptions {
   readonly tail: Tail
   /** Signs what is written; null where nothing is signed. */
   readonly sealer: Sealer | null
-  readonly encoder: Encoder
-  readonly references: ReferenceSource
   readonly maxQueued: QueueLimits
   /** A batch that takes longer is treated as failed towards its callers. */
   readonly stallMs: number
@@ -40,48 +38,51 @@ export interface WriterOptions extends Answers {
 
 export class Writer {
   readonly #options: WriterOptions
+  readonly #prepare: Prepare
   readonly #queue: Queue
+  readonly #callers: Callers
+  readonly #patience: Patience
   readonly #turns = new Turns()
+  readonly #retry = new Retry()
   #writing: readonly Pending[] = []
   #run: Promise<void> | null = null
-  #retry: NodeJS.Timeout | null = null
-  #stalled = false
   #closed = false
-  readonly #callers: Callers
 
   constructor(options: WriterOptions) {
     this.#options = options
+    this.#prepare = preparing(options)
     this.#queue = new Queue(options.maxQueued)
     this.#callers = new Callers(options)
+    this.#patience = new Patience(options.stallMs, () => this.#stall())
   }
 
   get healthy(): boolean {
-    return !this.#closed && !this.#stalled && this.#retry === null && this.#callers.missed.isNone
+    return !this.#closed && !this.#patience.isOver && !this.#retry.isWaiting && this.#callers.missed.isNone
   }
 
   /** Resolves with the record's reference once it is safe. Rejects with AuditError; also with `continue`, where it may not be written as it is. */
   submit(event: RecordedEvent): Promise<string> {
     const { onFailure, references, now } = this.#options
     if (this.#closed) return Promise.reject(new AuditError('ERR_AUDIT_CLOSED', 'The audit log is closed.'))
-    const refusal = this.#queue.full ? 'ERR_AUDIT_QUEUE_FULL' : this.#stalled ? 'ERR_AUDIT_STALLED' : null
+    const refusal = this.#queue.full ? 'ERR_AUDIT_QUEUE_FULL' : this.#patience.isOver ? 'ERR_AUDIT_STALLED' : null
     if (onFailure === 'block') {
       if (refusal !== null) return Promise.reject(this.#callers.unrecorded(refusal))
-      return new Promise((resolve, reject) => this.#enqueue(event, resolve, reject))
+      return new Promise((resolve, reject) => this.#enqueue(event, { resolve, reject }))
     }
     if (refusal === 'ERR_AUDIT_QUEUE_FULL') {
       this.#callers.unrecorded(refusal)
       return Promise.resolve(references.next(now()))
     }
     return new Promise((resolve, reject) => {
-      const pending = this.#enqueue(event, resolve, reject)
-      if (this.#stalled || this.#callers.missed.isWaiting) this.#callers.answer(pending)
+      const pending = this.#enqueue(event, { resolve, reject })
+      if (this.#patience.isOver || this.#callers.missed.isWaiting) this.#callers.answer(pending)
     })
   }
 
   /** For records that nobody waits for; they are written as soon as that is possible. */
   keep(event: RecordedEvent): void {
     try {
-      this.#enqueue(event, ignore, ignore, true)
+      this.#enqueue(event, null)
     } catch (error) {
       // Without a privacy key there is nothing that could be written.
       const { log, meter } = this.#options
@@ -93,7 +94,7 @@ export class Writer {
   /** Signs what is written where that is due: for times in which no record comes. */
   tick(): void {
     const { sealer, tail } = this.#options
-    if (this.#run !== null || this.#retry !== null || this.#closed || !sealer?.isDue(tail)) return
+    if (this.#run !== null || this.#retry.isWaiting || this.#closed || !sealer?.isDue(tail)) return
     this.#run = this.#drain()
   }
 
@@ -128,11 +129,9 @@ export class Writer {
 
   async #finish(): Promise<true> {
     while (this.#run !== null) await this.#run
-    if (this.#retry !== null) {
-      clearTimeout(this.#retry)
-      this.#retry = null
+    if (this.#retry.cancel()) {
       await this.#drain()
-      if (this.#retry !== null) clearTimeout(this.#retry)
+      this.#retry.cancel()
     }
     this.#turns.refuse()
     await this.#options.sealer?.seal(this.#options.tail)
@@ -152,20 +151,10 @@ export class Writer {
     return done
   }
 
-  async #watched(work: Work): Promise<boolean> {
-    const stall = setTimeout(() => this.#stall(), this.#options.stallMs)
-    try {
-      return await work()
-    } finally {
-      clearTimeout(stall)
-      this.#stalled = false
-    }
-  }
-
-  #enqueue(event: RecordedEvent, resolve: Pending['resolve'], reject: Pending['reject'], kept = false): Pending {
+  #enqueue(event: RecordedEvent, caller: Caller | null): Pending {
     // An orderly stop has the last word.
     if (event.action === 'stop') this.#nameCheckpoints()
-    const pending = this.#stamp(event, resolve, reject, kept)
+    const pending = this.#prepare(event, caller)
     this.#queue.push(pending)
     this.#nameCheckpoints()
     this.#start()
@@ -174,21 +163,11 @@ export class Writer {
 
   /** Only beside another record: to name a checkpoint makes the log grow, and would ask for the next one. */
   #nameCheckpoints(): void {
-    for (const event of this.#options.sealer?.takeNamings() ?? [])
-      this.#queue.push(this.#stamp(event, ignore, ignore, true))
-  }
-
-  #stamp(event: RecordedEvent, resolve: Pending['resolve'], reject: Pending['reject'], kept: boolean): Pending {
-    const { references, encoder, now } = this.#options
-    const at = now()
-    const id = references.next(at)
-    const { time } = references
-    const { head, tail } = encoder.encode(event, id, at)
-    return { event, id, time, head, tail, kept, answered: false, resolve, reject }
+    for (const event of this.#options.sealer?.takeNamings() ?? []) this.#queue.push(this.#prepare(event, null))
   }
 
   #start(): void {
-    if (this.#run !== null || this.#retry !== null) return
+    if (this.#run !== null || this.#retry.isWaiting) return
     this.#run = this.#drain()
   }
 
@@ -214,7 +193,7 @@ export class Writer {
         fine = await this.#write(this.#take())
       }
       if (fine) await this.#seal()
-      if (fine) await this.#turns.run((work) => this.#watched(work))
+      if (fine) await this.#turns.run((work) => this.#patience.watch(work))
       else this.#turns.refuse()
     } while (fine && (this.#hasRecords || !this.#turns.isEmpty))
     this.#run = null
@@ -227,32 +206,29 @@ export class Writer {
   async #seal(): Promise<void> {
     const { sealer, tail } = this.#options
     if (!sealer?.isDue(tail)) return
-    await this.#watched(() => sealer.seal(tail))
+    await this.#patience.watch(() => sealer.seal(tail))
   }
 
   /** The next batch, with the recovery record where that is due. */
   #take(): Pending[] {
     const batch = this.#queue.take(Math.min(BATCH_CHARACTERS, this.#options.segmentBytes))
     const recovery = this.#queue.length > 0 ? null : this.#callers.missed.tell(this.#options.now())
-    if (recovery !== null) batch.push(this.#stamp(recovery, ignore, ignore, false))
+    if (recovery !== null) batch.push(this.#prepare(recovery, null))
     return batch
   }
 
   /** True when the batch is safe. */
   async #write(batch: readonly Pending[]): Promise<boolean> {
-    const { tail, stallMs, meter, log } = this.#options
+    const { tail, meter, log } = this.#options
     this.#writing = batch
     meter.queued(this.#queue.length + batch.length)
-    const stall = setTimeout(() => this.#stall(), stallMs)
     const start = performance.now()
     try {
-      await tail.append(batch, batch[0]?.time ?? 0)
+      await this.#patience.watch(() => tail.append(batch, batch[0]?.time ?? 0))
     } catch (error) {
       this.#failed(batch, error)
       return false
     } finally {
-      clearTimeout(stall)
-      this.#stalled = false
       this.#writing = []
     }
     meter.synced((performance.now() - start) / 1000)
@@ -281,21 +257,14 @@ export class Writer {
     const left = batch.filter((pending) => pending !== recovery && (pending.kept || onFailure === 'continue'))
     this.#queue.putBack(left)
     if (onFailure === 'continue') for (const pending of this.#queue.all()) this.#callers.answer(pending)
-    else
-      for (const pending of batch)
-        if (pending !== recovery && !pending.kept) this.#callers.refuse(pending, 'ERR_AUDIT_WRITE', error)
+    else for (const pending of batch) if (!pending.kept) this.#callers.refuse(pending, 'ERR_AUDIT_WRITE', error)
     meter.queued(this.#queue.length)
-    const delay = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(attempts - 1, 10))
-    this.#retry = setTimeout(() => {
-      this.#retry = null
-      this.#start()
-    }, delay)
+    this.#retry.after(attempts, () => this.#start())
   }
 
-  /** The disk hangs. Its call cannot be taken back, but nobody need wait for it. */
+  /** The disk hangs: those who wait hear so. */
   #stall(): void {
     const { onFailure, log, stallMs } = this.#options
-    this.#stalled = true
     log('error', 'audit: the disk does not answer', { stall_ms: stallMs, queued: this.#queue.length })
     const waiting = [...this.#writing, ...this.#queue.all()].filter(({ kept }) => !kept)
     if (onFailure === 'continue') for (const pending of waiting) this.#callers.answer(pending)
@@ -305,6 +274,3 @@ export class Writer {
     }
   }
 }
-
-/** For records that nobody waits for. */
-function ignore(): void {}

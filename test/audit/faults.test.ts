@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import type { AuditOptions } from '../../audit/audit.ts'
 import type { RecordedEvent } from '../../audit/record.ts'
@@ -163,6 +164,23 @@ for (const onFailure of ['block', 'continue'] as const) {
     t.same([faults, records.at(-1).event.id], [[], last])
   })
 }
+
+t.test('a disk that hangs while the log is told what was missed makes it no more', async (t) => {
+  const dir = t.testdir()
+  const { audit, disk, recovered, counts } = await open(dir, { stallMs: 250 })
+  disk.faults.set('write', 'ENOSPC')
+  t.equal(await audit.record(denial(1)).catch(codeOf), 'ERR_AUDIT_WRITE')
+  const release = Promise.withResolvers<void>()
+  disk.hold = release.promise
+  disk.faults.clear()
+  while (!counts.logged.some((line) => line.includes('the disk does not answer'))) await wait(10)
+  disk.hold = null
+  release.resolve()
+  t.match(await recovered(), { facts: { refused: 1, cause: 'ENOSPC' } })
+  await audit.close()
+  const { records, faults } = readLog(dir)
+  t.same([faults, records.filter(({ event }) => event.action === 'recovered').length], [[], 1])
+})
 
 t.test('closing does not wait for a disk that hangs, and leaves the folder to nobody else meanwhile', async (t) => {
   const dir = t.testdir()
