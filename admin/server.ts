@@ -52,7 +52,8 @@ export interface Admin {
   close(): Promise<void>
 }
 
-const INDEX = `Landline, admin port.
+/** All else on the port wants credentials. */
+const NO_SUCH_PAGE = `There is no such page. There is
 
 /metrics    metrics, for Prometheus
 /livez      is the process alive
@@ -89,8 +90,6 @@ export function createAdmin(options: AdminOptions): Admin {
 
 async function answer(path: string, accept: string | null, { metrics, ready, pac }: AdminOptions): Promise<Answer> {
   switch (path) {
-    case '/':
-      return { status: 200, type: TEXT, body: INDEX }
     case '/metrics': {
       const { contentType, body } = await metrics(accept)
       return { status: 200, type: contentType, body }
@@ -102,7 +101,7 @@ async function answer(path: string, accept: string | null, { metrics, ready, pac
     case '/proxy.pac':
       return { status: 200, type: PAC_TYPE, body: pac() }
     default:
-      return { status: 404, type: TEXT, body: 'There is no such page. / lists them.\n' }
+      return { status: 404, type: TEXT, body: NO_SUCH_PAGE }
   }
 }
 

@@ -67,7 +67,7 @@ const CASES: readonly (readonly [
   method?: string,
   accept?: string,
 ])[] = [
-  ['the index', '/', 200, /^\/metrics /m, /^text\/plain/],
+  ['what there is, to those who ask for nothing', '/', 404, /no such page.*^\/metrics /ms, /^text\/plain/],
   [
     'metrics, with the Accept value passed on',
     '/metrics',
