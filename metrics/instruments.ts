@@ -109,7 +109,11 @@ export const METRICS = {
   limits: counter('limit_reached_total', { limit: LABELS.limit }, 'Requests and connections that ran into a limit.'),
   workers: gauge('workers', {}, 'Threads that serve clients: fewer than the setting while one is being replaced.'),
   workersReplaced: counter('workers_replaced_total', {}, 'Threads that served clients, died and were replaced.'),
-  reloadOk: gauge('rules_last_reload_successful', {}, '1; 0 where the last rule file was refused and older rules run.'),
+  reloadOk: gauge(
+    'rules_last_reload_successful',
+    {},
+    '1; 0 where the last rule file was refused, or its change could not be recorded: older rules run.',
+  ),
   reloadAt: gauge(
     'rules_last_reload_success_timestamp_seconds',
     {},

@@ -72,10 +72,23 @@ t.test('commands in the docs exist', async (t) => {
       t.hasProp(packageJson.scripts, script, `${page}: npm run ${script}`)
     for (const [, script = ''] of text.matchAll(/\bnpm (start|test)\b/g))
       t.hasProp(packageJson.scripts, script, `${page}: npm ${script}`)
-    for (const [, command = ''] of text.matchAll(/\bnpx landline ([a-z][a-z-]*)/g))
-      t.hasProp(COMMANDS, command, `${page}: npx landline ${command}`)
+    for (const command of commandsIn(text)) t.hasProp(COMMANDS, command, `${page}: landline ${command}`)
   }
+  t.strictSame(commandsIn('`landline a`, `npx landline b`\n```\n$ landline c\nlandline d\n```\nlandline e'), [
+    'a',
+    'b',
+    'c',
+    'd',
+  ])
 })
+
+/** Commands of ours that a page shows as code: within a line, or on lines of their own between fences. */
+function commandsIn(page: string): string[] {
+  const inLines = page.matchAll(/`(?:npx )?landline ([a-z][a-z-]*)/g)
+  const blocks = [...page.matchAll(/^```[^\n]*\n(.*?)^```/gms)].map(([, code = '']) => code).join('')
+  const onLines = blocks.matchAll(/^(?:\$ )?(?:npx )?landline ([a-z][a-z-]*)/gm)
+  return [...inLines, ...onLines].map(([, command = '']) => command)
+}
 
 t.test('links in the docs lead to files that are there', async (t) => {
   for (const page of pages)

@@ -41,7 +41,7 @@ const answer: Section = {
     number({
       title: 'Newest rules refused',
       description:
-        'Proxies that refused their newest rule file and run an older one. What the change was to allow or to block does not hold there; the log names the problems.',
+        'Proxies that refused their newest rule file, or could not record the change, and run an older one. What the change was to allow or to block does not hold there; the log names the problems.',
       unit: 'none',
       width: 3,
       steps: ['green', [1, 'red']],
