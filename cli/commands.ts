@@ -30,7 +30,11 @@ export const COMMANDS = {
     flags: {
       from: { type: 'string', value: 'ADDRESS', help: "the client's address" },
       to: { type: 'string', value: 'TARGET', help: 'URL, host, host:port or address that it asks for' },
-      sni: { type: 'string', value: 'NAME', help: 'the server name inside the tunnel' },
+      sni: {
+        type: 'string',
+        value: 'NAME',
+        help: 'what the tunnel opens with: a server name, or an address in its place',
+      },
       at: AT,
       'why-not': {
         type: 'string',

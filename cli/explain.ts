@@ -85,6 +85,7 @@ export function timeOf(text: string | undefined, now: number): number {
 function serverNameOf(sni: string | undefined): string | null {
   if (sni === undefined) return null
   const host = canonicalHost(sni)
-  if (host.kind === 'name') return host.name
-  throw new UsageError(host.kind === 'invalid' ? `--sni: ${host.message}` : `--sni ${sni} is an address, not a name`)
+  if (host.kind === 'invalid') throw new UsageError(`--sni: ${host.message}`)
+  // What a tunnel opens with may be an address: it is evidence, too.
+  return host.kind === 'name' ? host.name : host.address.text
 }

@@ -168,6 +168,17 @@ t.test('test results for other programs: JUnit and TAP', async (t) => {
   t.match(out, `  at: ${JSON.stringify(`${odd}:13:5`)}`)
 })
 
+t.test('explain takes as evidence what a tunnel opens with, be it a name or an address', async (t) => {
+  const ask = { ...ASKED, file: good, to: 'www.example.org', catalogue: undefined, json: true }
+  for (const [sni, value, match] of [
+    ['Zoom.US.', 'zoom.us', 'zoom.us'],
+    ['[::ffff:3.7.35.9]', '3.7.35.9', '3.7.35.0/25'],
+  ] as const) {
+    const { action, evidence } = JSON.parse((await said((io) => explain({ ...ask, sni }, io))).out)
+    t.strictSame([action, evidence], ['block', [{ kind: 'sni', value, match, service: 'zoom' }]], sni)
+  }
+})
+
 t.test('explain --why-not allow names the narrowest change, to read and as JSON', async (t) => {
   const ask = { ...ASKED, file: good, whyNot: 'allow', catalogue: undefined }
   const { out } = await said((io) => explain({ ...ask, json: false }, io))
@@ -227,7 +238,7 @@ t.test('what cannot be read on the command line is a mistake of usage, with the 
   const cases: [flags: object, message: RegExp][] = [
     [{ from: '10.20' }, /^--from 10\.20 is not an IP address/],
     [{ to: 'zoom.us:0' }, /^--to: "zoom\.us:0" has no port/],
-    [{ sni: '10.1.2.3' }, /^--sni 10\.1\.2\.3 is an address/],
+    [{ sni: 'zoom us' }, /^--sni: "zoom us" is no /],
     [{ at: 'noon' }, /^--at: "noon" is no time/],
     [{ whyNot: 'block' }, /^--why-not block is not known; write --why-not allow/],
   ]
