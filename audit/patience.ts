@@ -1,7 +1,6 @@
 /** How long the disk may take. A call that hangs cannot be taken back, but nobody need wait for it. */
 export class Patience {
-  /** The disk has taken longer, and has not answered yet. */
-  isOver = false
+  #isOver = false
   readonly #ms: number
   readonly #lost: () => void
 
@@ -11,17 +10,22 @@ export class Patience {
     this.#lost = lost
   }
 
+  /** The disk has taken longer, and has not answered yet. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   /** Settles as the work does, however long that takes. One piece of work at a time. */
   async watch<T>(work: () => Promise<T>): Promise<T> {
     const timer = setTimeout(() => {
-      this.isOver = true
+      this.#isOver = true
       this.#lost()
     }, this.#ms)
     try {
       return await work()
     } finally {
       clearTimeout(timer)
-      this.isOver = false
+      this.#isOver = false
     }
   }
 }

@@ -1,4 +1,4 @@
-/** What an event becomes as it joins the queue: a record with its reference and time, but for its place in the chain. */
+/** What an event becomes before it is written: a record with its reference and time, but for its place in the chain. */
 import type { Caller, Pending } from './queue.ts'
 import type { Encoder, RecordedEvent } from './record.ts'
 import type { ReferenceSource } from './uuid.ts'

@@ -16,7 +16,7 @@ export interface Pending extends Pieces, Caller {
   readonly id: string
   /** Of the id, in milliseconds since 1970. */
   readonly time: number
-  /** Nobody waits for it: it stays in the queue until it is written. */
+  /** Nobody waits for it: a failure leaves it in the queue until it is written, unless it tells of failures. */
   readonly kept: boolean
   answered: boolean
 }

@@ -10,7 +10,7 @@ export class Retry {
     return this.#timer !== null
   }
 
-  /** So many attempts have failed in a row, one or more. */
+  /** So many attempts have failed so far, one or more. */
   after(attempts: number, again: () => void): void {
     const ms = Math.min(LAST_MS, FIRST_MS * 2 ** Math.min(attempts - 1, 10))
     this.#timer = setTimeout(() => {

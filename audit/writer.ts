@@ -47,6 +47,8 @@ export class Writer {
   #writing: readonly Pending[] = []
   #run: Promise<void> | null = null
   #closed = false
+  /** What comes now starts no run of its own: the folder is about to be released. */
+  #isFinishing = false
 
   constructor(options: WriterOptions) {
     this.#options = options
@@ -129,12 +131,16 @@ export class Writer {
 
   async #finish(): Promise<true> {
     while (this.#run !== null) await this.#run
-    if (this.#retry.cancel()) {
-      await this.#drain()
-      this.#retry.cancel()
-    }
+    this.#isFinishing = true
+    this.#retry.cancel()
     this.#turns.refuse()
-    await this.#options.sealer?.seal(this.#options.tail)
+    // Twice, as sealing may find something that belongs on the record.
+    for (let again = true, times = 0; again && times < 2; times++) {
+      if (this.#hasRecords) await this.#drain()
+      const hasFailed = this.#retry.cancel()
+      await this.#options.sealer?.seal(this.#options.tail)
+      again = this.#hasRecords && !hasFailed
+    }
     try {
       await this.#options.tail.close()
     } catch (error) {
@@ -167,7 +173,7 @@ export class Writer {
   }
 
   #start(): void {
-    if (this.#run !== null || this.#retry.isWaiting) return
+    if (this.#run !== null || this.#retry.isWaiting || this.#isFinishing) return
     this.#run = this.#drain()
   }
 

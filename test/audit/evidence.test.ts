@@ -33,7 +33,7 @@ import {
   writeFiles,
   writeSigned,
 } from './evidence-helpers.ts'
-import { codeOf, denial, NOON, openWith, type Plain, readLog, systemEvent } from './helpers.ts'
+import { codeOf, denial, FaultyDisk, NOON, openWith, type Plain, readLog, systemEvent } from './helpers.ts'
 import { storm } from './storm.ts'
 
 async function sizes(dir: string): Promise<number[]> {
@@ -427,6 +427,28 @@ t.test('the checkpoint file changed under a running log is told in a record', as
     landline: { facts: { file: CHECKPOINTS, what: /^it has 0 bytes, of / } },
   })
 })
+
+for (const fault of [null, 'ENOSPC'])
+  t.test(
+    `what the last signature finds changed ${fault === null ? 'is on record' : 'is not written later'}`,
+    async (t) => {
+      const dir = t.testdir()
+      const disk = new FaultyDisk()
+      const { audit, counts } = await openSigned(dir, newKey(), { disk, onFailure: 'continue' })
+      await audit.record(denial(1))
+      appendFileSync(join(dir, CHECKPOINTS), 'meddled\n\n')
+      if (fault !== null) disk.faults.set('write', fault)
+      await audit.record(denial(2))
+      await audit.close()
+      const errors = counts.writeErrors
+      const actions = () => readLog(dir).records.map(({ event }) => event.action)
+      const before = actions()
+      if (fault === null) t.same(before.filter((action) => action === 'recovered').length, 1)
+      disk.faults.clear()
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      t.same([actions(), counts.writeErrors], [before, errors], 'nothing after the folder was released')
+    },
+  )
 
 t.test('a purge that is recorded explains what is gone, and nothing else does', async (t) => {
   const dir = t.testdir()
