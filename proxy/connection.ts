@@ -49,6 +49,8 @@ export class Connection implements Carrier {
       if (source === null) return this.wire.destroy()
       let next: Next = 'keep'
       while (next === 'keep') {
+        // Who asks on and does not read is not answered on.
+        if (this.wire.isFull) await this.#hasRoom()
         this.#state = 'waiting'
         next = await this.#serveNext(source)
       }
@@ -61,7 +63,7 @@ export class Connection implements Carrier {
 
   /** The drain has begun: close now, or after the answer that is under way. */
   drain(): void {
-    if (this.#state === 'waiting') this.wire.destroy()
+    if (this.#state === 'waiting') this.wire.destroySoon()
   }
 
   /** The drain has lasted long enough. */
@@ -71,6 +73,11 @@ export class Connection implements Carrier {
 
   sever(): void {
     this.wire.destroy(new ProxyError('ERR_SEVERED'))
+  }
+
+  #hasRoom(): Promise<void> {
+    this.#state = 'ending'
+    return this.wire.drained()
   }
 
   /** One request and its answer. All that is known of its head ends with this. */

@@ -161,6 +161,21 @@ export class Wire implements Taker, Watched {
     return this.socket.writableLength >= this.socket.writableHighWaterMark
   }
 
+  /** Resolves once what was written has left, or never will. */
+  drained(): Promise<void> {
+    const { socket } = this
+    if (this.closed || !socket.writableNeedDrain) return Promise.resolve()
+    return new Promise((resolve) => {
+      const done = () => {
+        socket.off('drain', done)
+        socket.off('close', done)
+        resolve()
+      }
+      socket.on('drain', done)
+      socket.on('close', done)
+    })
+  }
+
   /** Calls back whenever nothing has moved for so long, or seconds longer; takes the place of what was set before. 0: never. */
   onIdle(milliseconds: number, callback: () => void = () => {}): void {
     const { socket } = this

@@ -248,6 +248,27 @@ t.test('an answer that its client does not read stands still by the client', asy
   t.same(proxy.limits, ['idle_ms'])
 })
 
+t.test('who asks on and does not read what comes is not answered on', async (t) => {
+  const proxy = await startProxy()
+  t.teardown(() => proxy.close())
+  const [many, size] = [2000, 15_000]
+  let asked = 0
+  const origin = await originOf(t, (socket) =>
+    answering(() => {
+      asked += 1
+      return answer('x'.repeat(size))
+    })(socket),
+  )
+  const client = proxy.client()
+  client.socket.pause()
+  client.send(request('GET', `${origin.url}/`).repeat(many - 1))
+  client.send(request('GET', `${origin.url}/`, ['Connection: close']))
+  for (let before = -1; asked > before; await new Promise((resolve) => setTimeout(resolve, 500))) before = asked
+  t.ok(asked > 10 && asked < many / 2, `${asked} of ${many} were asked for: what the sockets hold`)
+  client.socket.resume()
+  t.equal((await client.all()).match(/HTTP\/1\.1 200/g)?.length, many, 'each is answered once it is read')
+})
+
 t.test('a name that nobody answers for and an address that does not answer have their times', async (t) => {
   const proxy = await startProxy({ limits: { dnsMs: 40 }, lookup: () => new Promise(() => {}) })
   t.teardown(() => proxy.close())
