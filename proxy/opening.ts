@@ -6,6 +6,7 @@
 import { canonicalHost } from '../rules/host.ts'
 import { ProxyError } from './failures.ts'
 import { isTls, isTlsOutOfOrder, parseHello, TLS_MAJOR_VERSION } from './hello.ts'
+import { trimBlank } from './http/fields.ts'
 import type { Consumer, Wire } from './wire.ts'
 
 export interface Opening {
@@ -37,8 +38,10 @@ export function readOpening(bytes: Buffer): Omit<Opening, 'held'> | number | 'ma
 }
 
 const OTHER = { protocol: 'other', serverName: null, httpHost: null, ech: false } as const
-/** All registered methods are in capitals. */
-const REQUEST_LINE = /^([A-Z][A-Z-]{0,30}) (\S+) HTTP\/1\.[0-9]$/
+/** Of any method: origins choose an application by the Host whatever it is (RFC 9110 §9.1, §5.6.2). */
+const REQUEST_LINE = /^([!#$%&'*+.^_`|~\w-]+) (\S+) HTTP\/1\.[0-9]$/
+/** What hardly can become anything else, however it begins. */
+const NEARLY_REQUEST_LINE = /^[!#$%&'*+.^_`|~\w-]+ \S+ H/
 /** RFC 9113 §3.4. HTTP/2 names its host compressed, and some clients wait for the server before they name it: another protocol. */
 const HTTP2_PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 /** No request that we would pass on, but one that some origins take for one. */
@@ -53,7 +56,7 @@ function readPlain(bytes: Buffer): Omit<Opening, 'held'> | number | 'malformed' 
   const lineEnd = text.indexOf('\n')
   if (lineEnd < 0) {
     const word = text.slice(0, 32).split(/[ \t\r]/, 1)[0] ?? ''
-    if (!mayBeMethod(word, word.length < Math.min(text.length, 32))) return OTHER
+    if (!mayBeMethod(word, word.length < Math.min(text.length, 32)) && !NEARLY_REQUEST_LINE.test(text)) return OTHER
     if (bytes.length < MAX_HEAD) return bytes.length + 1
     // What it would say next must not pass for want of room.
     return isUnfinishedHttp(bytes) ? 'malformed' : OTHER
@@ -100,8 +103,8 @@ function hostOf(target: string, fields: string): Omit<Opening, 'held'> | 'malfor
   for (const field of fields.split(/\r?\n/)) {
     // Where readers do not agree on where a line ends, they do not agree on what the Host is.
     if (/^[ \t]|\r/.test(field) || field.includes('\0')) return 'malformed'
-    const host = /^host[ \t]*:[ \t]*(.*?)[ \t]*$/i.exec(field)
-    if (host !== null) said.push(host[1] ?? '')
+    const host = /^host[ \t]*:(.*)$/i.exec(field)
+    if (host !== null) said.push(trimBlank(host[1] ?? ''))
   }
   const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(target)
   if (authority !== null) said.push((authority[1] ?? '').replace(/^.*@/, ''))

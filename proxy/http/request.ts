@@ -179,7 +179,7 @@ function readMaxForwards(value: string | null): number | null {
 
 /** One `name[/version]` (RFC 9110 §7.8). HTTP in another version would hide its requests: not offered on; nor is a choice of several. */
 function readUpgrade(value: string | null): string | null {
-  if (value === null || /^(h2|http)/i.test(value)) return null
+  if (value === null || /^(h2|http|tls)/i.test(value)) return null
   const [name = '', version, ...more] = value.split('/')
   return isToken(name) && (version === undefined || isToken(version)) && more.length === 0 ? value : null
 }

@@ -133,4 +133,18 @@ t.test('a word that begins no request is not kept waiting for its line to end', 
     t.match(readOpening(Buffer.from(word)), { protocol: 'other', httpHost: null }, word)
   for (const word of ['g', 'GEX', 'get '])
     t.type(readOpening(Buffer.from(word)), 'number', `${word} may become a request`)
+  t.type(readOpening(Buffer.from('foo / HT')), 'number', 'a line that hardly can become anything else')
+})
+
+t.test('a request of any method is one: origins go by its Host', async (t) => {
+  for (const method of ['foo', 'X_GET', 'GET1', '!GET', 'a'.repeat(100)])
+    t.match(readOpening(Buffer.from(`${method} / HTTP/1.1\r\nHost: a.test\r\n\r\n`)), { httpHost: 'a.test' }, method)
+  for (const line of ['hello there', 'log GET / HTTP/1.1 200', 'foo / RTSP/1.0', '123 <13>1 x HTTP/1.1'])
+    t.match(readOpening(Buffer.from(`${line}\r\n`)), { protocol: 'other' }, line)
+})
+
+t.test('blanks around a Host are none of it, however many', async (t) => {
+  const withHost = (host: string) => readOpening(Buffer.from(`GET / HTTP/1.1\r\nHost:${host}\r\n\r\n`))
+  t.match(withHost(`${' \t'.repeat(4000)}a.test${' \t'.repeat(4000)}`), { httpHost: 'a.test' })
+  t.equal(withHost(`a${' '.repeat(16_000)}b`), 'malformed')
 })

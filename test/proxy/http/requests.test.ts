@@ -365,6 +365,7 @@ const accepted: readonly (readonly [name: string, text: string, want: Partial<Re
   ['an upgrade of HEAD', head('HEAD http://a.example/ HTTP/1.1', HOST, ...WEBSOCKET), { upgrade: null }],
   ['h2c', get('Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: x'), { upgrade: null }],
   ['an earlier h2c', get('Connection: upgrade', 'Upgrade: h2c-14'), { upgrade: null }],
+  ['an upgrade to TLS', get('Connection: upgrade', 'Upgrade: TLS/1.2'), { upgrade: null }],
   ['an upgrade to HTTP', get('Connection: upgrade', 'Upgrade: HTTP/2.0'), { upgrade: null }],
   ['a choice of upgrades', get('Connection: upgrade', 'Upgrade: websocket, h2c'), { upgrade: null }],
   ['a choice over two lines', get('Connection: upgrade', 'Upgrade: websocket', 'Upgrade: h2c'), { upgrade: null }],
