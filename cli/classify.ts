@@ -1,4 +1,5 @@
 /** `landline classify`: what service a target belongs to, by its name or address alone. */
+import { namedBy } from '../rules/decide.ts'
 import type { Policy } from '../rules/policy.ts'
 import { parseTarget } from '../rules/target.ts'
 import { EXIT, type ExitCode, type Io, printJson } from './io.ts'
@@ -58,7 +59,7 @@ function classifyTarget(text: string, policy: Policy): Classified {
     target.host !== null
       ? policy.names.lookup(target.host)
       : target.address !== null
-        ? policy.addresses.lookup(target.address)
+        ? namedBy(policy, target.address)
         : undefined
   const service = named?.service?.id ?? null
   return { target: text, service, evidence: service === null ? null : (named?.match ?? null), wrong: false }

@@ -6,6 +6,7 @@ import type { Tallies } from '../audit/tallies.ts'
 import type { TallyRow } from '../audit/tally-row.ts'
 import { createReferences } from '../audit/uuid.ts'
 import type { Metrics } from '../metrics/metrics.ts'
+import type { OwnAddress } from '../proxy/guard.ts'
 import type { ProxyOptions } from '../proxy/options.ts'
 import type { Log } from './operator-log.ts'
 import { createLocalPlane, type InForce, type Plane } from './plane.ts'
@@ -28,6 +29,11 @@ export function workersOf({ workers }: Workers, platform = process.platform): nu
 export function workerProblems(config: Workers, platform = process.platform): readonly string[] {
   if (workersOf(config, platform) === 1 || SHARING.has(platform)) return []
   return ['workers: on this system several threads cannot share a port; write 1 (or auto), and run more instances']
+}
+
+/** Where it is known beforehand. */
+function adminAddress({ admin: { address } }: ServerConfig): readonly OwnAddress[] {
+  return address.port === 0 ? [] : [{ address: address.address.text, port: address.port }]
 }
 
 interface PlaneParts {
@@ -55,6 +61,7 @@ export function openPlane(
     now,
     newId: () => exchanges.next(now()),
     ownPages,
+    alsoOurs: [...adminAddress(config), { address: '127.0.0.1', port: ownPages.port }],
   }
   const threads = workersOf(config)
   if (threads > 1) return createWorkerPlane({ ...options, threads, key: randomInt(2 ** 32), meter: metrics })

@@ -3,8 +3,9 @@
  * them is a way into the network that it stands in. What an operator lists in `origins.allow` is let through.
  */
 import { networkInterfaces } from 'node:os'
-import { addressFromBytes, parseAddress, parsePrefix } from '../rules/address.ts'
+import { parseAddress, parsePrefix } from '../rules/address.ts'
 import type { Address, Prefix } from '../rules/model.ts'
+import { ipv4, isNat64 } from '../rules/nat64.ts'
 import { buildPrefixTable } from '../rules/prefix-table.ts'
 
 /** IANA's special-purpose registries (RFC 6890 and its updates), but for those that are globally reachable. */
@@ -43,10 +44,16 @@ export interface Guard {
   refusal(address: Address, port: number): string | null
 }
 
+/** Where we listen. An unspecified address stands for every address of this machine. */
+export interface OwnAddress {
+  readonly address: string
+  readonly port: number
+}
+
 export interface GuardOptions {
   readonly allow: readonly Prefix[]
-  /** Our own listeners, once they listen; an unspecified host stands for every address of this machine. */
-  readonly own: () => readonly { readonly address: string; readonly port: number }[]
+  /** All of ours, once they listen. */
+  readonly own: () => readonly OwnAddress[]
 }
 
 // Records of refusals name no destination but a conferencing one, so these do not either.
@@ -80,14 +87,6 @@ function embeddedAddress(address: Address): Address | null {
   if (address.a === 0x20010000) return ipv4(~address.d)
   if (address.a === 0 && address.b === 0 && address.c === 0 && address.d > 1) return ipv4(address.d)
   return null
-}
-
-function isNat64({ family, a, b, c }: Address): boolean {
-  return family === 6 && a === 0x0064ff9b && b === 0 && c === 0
-}
-
-function ipv4(word: number): Address {
-  return addressFromBytes(Uint8Array.of(word >>> 24, word >>> 16, word >>> 8, word))
 }
 
 function known(text: string): Prefix {

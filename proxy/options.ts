@@ -2,6 +2,7 @@
 import type { Allowed, Observer, Recorder } from '../rules/events.ts'
 import type { Address, Prefix } from '../rules/model.ts'
 import type { Policy } from '../rules/policy.ts'
+import type { OwnAddress } from './guard.ts'
 import type { SharedOccupancy } from './occupancy.ts'
 
 export interface ListenerOptions {
@@ -75,6 +76,8 @@ export interface ProxyOptions {
   readonly newId: () => string
   /** Where the proxy's own pages are served, and the token that says that a request comes from here. */
   readonly ownPages: { readonly port: number; readonly token: string }
+  /** What else this program listens on: never dialled, as the listeners are not. */
+  readonly alsoOurs: readonly OwnAddress[]
   /** Where several threads serve for one proxy: what they have taken, and which of them this is. */
   readonly shared?: { readonly occupancy: SharedOccupancy; readonly thread: number }
   /** Tests put their own name service here. */

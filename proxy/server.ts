@@ -8,7 +8,7 @@ import { Arrivals } from '../rules/arrivals.ts'
 import { acceptWires } from './accept.ts'
 import { Connection } from './connection.ts'
 import { type Context, Tunnels } from './context.ts'
-import { createGuard } from './guard.ts'
+import { createGuard, type OwnAddress } from './guard.ts'
 import { answerHeads } from './head-reader.ts'
 import { linger } from './linger.ts'
 import { Occupancy } from './occupancy.ts'
@@ -48,6 +48,8 @@ class ProxyServer implements Proxy {
   #context: Context
   #servers: Server[] = []
   #addresses: readonly AddressInfo[] = []
+  /** Not to be dialled. */
+  #own: readonly OwnAddress[]
   /** No Set: it leaves its former tables behind with all that was in them, each holding the next one, until the whole heap is looked through. */
   #connections = new Arrivals<Connection>()
   #drain: Promise<void> | null = null
@@ -56,10 +58,11 @@ class ProxyServer implements Proxy {
 
   constructor(options: ProxyOptions) {
     this.#options = options
-    const { limits, observer, lookup, shared } = options
+    const { limits, observer, lookup, shared, alsoOurs } = options
+    this.#own = alsoOurs
     this.#context = {
       options,
-      guard: createGuard({ allow: options.origins.allow, own: () => this.#addresses }),
+      guard: createGuard({ allow: options.origins.allow, own: () => this.#own }),
       pool: new Pool(),
       resolver: createResolver({ dnsMs: limits.dnsMs, observer, lookup }),
       tunnels: new Tunnels(),
@@ -148,7 +151,9 @@ class ProxyServer implements Proxy {
       this.#options.observer.limitReached('descriptors')
       this.#options.log.error({ err: error }, 'a listener could not accept')
     })
-    this.#addresses = [...this.#addresses, server.address() as AddressInfo] // it listens on TCP
+    const at = server.address() as AddressInfo // it listens on TCP
+    this.#addresses = [...this.#addresses, at]
+    this.#own = [...this.#own, at]
     return server
   }
 

@@ -8,6 +8,7 @@ import { isDuring } from './during.ts'
 import { decisiveLift, liftOf } from './exceptions.ts'
 import type { Address, Evidence, EvidenceKind, Match, Mode, Verdict, VerdictAction } from './model.ts'
 import { narrateClient, narrateMatch, narrateRules, narrateVerdict, type Trace } from './narrate.ts'
+import { ipv4, isNat64 } from './nat64.ts'
 import type { Lift, Named, Policy, Ruling, Seat, Service } from './policy.ts'
 
 /** Strictest last. */
@@ -146,7 +147,12 @@ export function settle(ruling: Ruling, lifted: Lift | null): Ruling {
 
 /** A host known only as shared says as little about a service as the address behind it. */
 function addressOf(policy: Policy, address: Address | null, byHost: Named | undefined): Named | undefined {
-  return address === null || byHost?.service === null ? undefined : policy.addresses.lookup(address)
+  return address === null || byHost?.service === null ? undefined : namedBy(policy, address)
+}
+
+/** By its own prefixes, or by those of the IPv4 address that is reached by it. */
+export function namedBy({ addresses }: Policy, address: Address): Named | undefined {
+  return addresses.lookup(address) ?? (isNat64(address) ? addresses.lookup(ipv4(address.d)) : undefined)
 }
 
 /** What a tunnel opens with: mostly a name, but an address may stand in its place, and names a service as well. */
@@ -154,7 +160,7 @@ function saidWithin(policy: Policy, said: string | null): Named | undefined {
   if (said === null) return undefined
   const named = policy.names.lookup(said)
   const address = named === undefined ? parseAddress(said) : null
-  return address === null ? named : policy.addresses.lookup(address)
+  return address === null ? named : namedBy(policy, address)
 }
 
 /** A bare address of no service, asked for off the wire. Without a name, an address not known counts as one: absence never allows. */

@@ -187,6 +187,11 @@ export const DECISIONS: readonly DecisionCase[] = [
   { name: 'a bare address is of the service of its prefix', policy: 'office', from: WIFI, to: '3.7.35.127', want: 'block zoom-fixed-only', service: 'zoom' },
   { name: 'an address past the exact width is its neighbour\'s', policy: 'office', from: WIFI, to: '3.7.35.128', want: 'allow otherwise', service: 'twilio-video' },
   { name: 'an address past the exact width is of no service', policy: 'office', from: WIFI, to: '198.51.100.16', want: 'log ip_literals', service: 'none' },
+  { name: 'NAT64 reaches an IPv4 address, and its service', policy: 'office', from: WIFI, to: '[64:ff9b::307:237f]:443', want: 'block zoom-fixed-only', service: 'zoom' },
+  { name: 'NAT64 to an address of no service is a bare address', policy: 'office', from: WIFI, to: '[64:ff9b::5db8:d822]:443', want: 'log ip_literals' },
+  { name: 'as what a host resolves to', policy: 'office', from: WIFI, to: 'relay.example.org', resolved: '64:ff9b::307:2301', want: 'block zoom-fixed-only', service: 'zoom' },
+  { name: 'an SNI that NAT64 reaches', policy: 'office', from: WIFI, to: 'example.org', sni: '[64:ff9b::307:2301]', want: 'block zoom-fixed-only', service: 'zoom' },
+  { name: 'another prefix with the same end is no NAT64', policy: 'office', from: WIFI, to: '[2001:4860::307:237f]:443', want: 'log ip_literals' },
   { name: 'what an unknown host resolves to is evidence', policy: 'office', from: WIFI, to: 'relay.example.org', resolved: '3.7.35.1', want: 'block zoom-fixed-only', service: 'zoom' },
   { name: 'an IPv6 address in brackets is the address', policy: 'office', from: WIFI, to: '[::ffff:198.51.100.1]:443', want: 'block zoom-fixed-only', service: 'partner-meet' },
   // Bare addresses of no service

@@ -154,6 +154,7 @@ t.test('threads that no longer answer are replaced, on record, and do not hold u
       now: () => AT,
       newId: () => 'of no thread',
       ownPages: { port: 1, token: 'secret' },
+      alsoOurs: [],
       threads: 2,
       key: 1,
       meter: metrics,

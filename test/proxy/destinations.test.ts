@@ -11,7 +11,7 @@ import { ProxyError } from '../../proxy/failures.ts'
 import { createGuard } from '../../proxy/guard.ts'
 import { createResolver } from '../../proxy/resolve.ts'
 import { systemLookup } from '../../proxy/system-names.ts'
-import { address, prefix } from './harness.ts'
+import { address, prefix, startProxy } from './harness.ts'
 
 const guard = createGuard({ allow: [], own: () => [] })
 
@@ -85,6 +85,17 @@ t.test('what is allowed is let through, but never the proxy itself', async (t) =
     t.notMatch(everywhere.refusal(address(text), 3129) ?? '', /this proxy itself/)
   }
   t.match(everywhere.refusal(address('192.0.2.1'), 3130), /this proxy itself/)
+})
+
+t.test('what else this program listens on is never dialled', async (t) => {
+  const proxy = await startProxy({ alsoOurs: [{ address: '0.0.0.0', port: 39_129 }] })
+  t.teardown(() => proxy.close())
+  for (const target of ['127.0.0.1:39129', 'a.test:39129'])
+    for (const line of [`CONNECT ${target}`, `GET http://${target}/metrics`]) {
+      const text = await proxy.client().send(`${line} HTTP/1.1\r\nHost: ${target}\r\n\r\n`).all()
+      t.match(text, /destination_ip_prohibited/, line)
+      t.match(proxy.records.at(-1), { action: 'refuse', because: /this proxy itself/ }, line)
+    }
 })
 
 t.test('a name in use is asked about again before its answer ends, and nobody waits for that', async (t) => {

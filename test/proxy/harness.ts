@@ -45,6 +45,7 @@ export interface HarnessOptions {
   readonly existingTunnels?: ProxyOptions['existingTunnels']
   readonly now?: () => number
   readonly shadow?: () => Policy | null
+  readonly alsoOurs?: ProxyOptions['alsoOurs']
 }
 
 export interface Harness {
@@ -189,6 +190,7 @@ function fixedOptions(given: HarnessOptions): Omit<ProxyOptions, 'policy' | 'rec
     now: given.now ?? Date.now,
     newId: () => `exchange-${++ids}`,
     ownPages: { port: 1, token: 'secret' },
+    alsoOurs: given.alsoOurs ?? [],
     lookup:
       given.lookup ??
       (async (name) => ({
