@@ -52,7 +52,6 @@ export interface Admin {
   close(): Promise<void>
 }
 
-/** All else on the port wants credentials. */
 const NO_SUCH_PAGE = `There is no such page. There is
 
 /metrics    metrics, for Prometheus

@@ -85,7 +85,7 @@ export class Exchange implements Subject {
     return this.#recording?.reference ?? null
   }
 
-  get #record(): Recording {
+  get #ownRecording(): Recording {
     this.#recording ??= new Recording(this, this.#options)
     return this.#recording
   }
@@ -136,7 +136,7 @@ export class Exchange implements Subject {
   async recordRefusal(because: string): Promise<void> {
     this.#refused = true
     const { verdict, policy } = this
-    if (verdict !== null) await this.#record.putRefusal({ verdict, policy }, because)
+    if (verdict !== null) await this.#ownRecording.putRefusal({ verdict, policy }, because)
   }
 
   /** The verdict turned after the 200: the tunnel is cut. */
@@ -159,7 +159,7 @@ export class Exchange implements Subject {
     const { action, rule, exception } = this.verdict ?? verdict
     const rejudged = { why, action, rule, exception, revision: this.policy.revision }
     this.severed = true
-    await this.#record.putRejudged({ verdict, policy }, rejudged)
+    await this.#ownRecording.putRejudged({ verdict, policy }, rejudged)
   }
 
   /** End it now; what it still has under way is lost. */
@@ -170,8 +170,11 @@ export class Exchange implements Subject {
 
   /** What a recorded tunnel carried. */
   recordEnd(sentBytes: number, receivedBytes: number): void {
-    const milliseconds = performance.now() - this.startedAt
-    this.#recording?.putEnd(this.verdict, { sentBytes, receivedBytes, milliseconds })
+    this.#recording?.putEnd(this.verdict, {
+      sentBytes,
+      receivedBytes,
+      milliseconds: performance.now() - this.startedAt,
+    })
   }
 
   /** No more evidence will come: for a tunnel once its opening is judged, for the others at their end. */
@@ -236,7 +239,7 @@ export class Exchange implements Subject {
 
   #putVerdict(action: TrafficAction, verdict: Verdict): Promise<void> {
     const { policy } = this
-    return this.#record.putVerdict(action, { verdict, policy }, this.#shadow?.insteadOf(verdict) ?? null)
+    return this.#ownRecording.putVerdict(action, { verdict, policy }, this.#shadow?.insteadOf(verdict) ?? null)
   }
 }
 

@@ -1,4 +1,4 @@
-/** What one exchange has on the record, and how it comes there: before anything goes on by it, and each thing once. */
+/** What one exchange has on the record, and how it comes there before anything goes on by it. */
 import type { Rejudged, ShadowVerdict, TrafficAction, TrafficEvent } from '../rules/events.ts'
 import type { Evidence, Verdict } from '../rules/model.ts'
 import type { Policy } from '../rules/policy.ts'
@@ -98,7 +98,7 @@ export class Recording {
     const { source, method, evidence, ech } = this.#subject
     const { host, address, port } = evidence
     // A bare address that `ip_literals` decided is told; else only conferencing is.
-    const hidden = verdict.service === 'none' && (action === 'refuse' || verdict.rule !== 'ip_literals')
+    const hidden = verdict.service === 'none' && verdict.rule !== 'ip_literals'
     return {
       action,
       exchange: this.#id,

@@ -86,7 +86,7 @@ t.test('commands in the docs exist', async (t) => {
 function commandsIn(page: string): string[] {
   const inLines = page.matchAll(/`(?:npx )?landline ([a-z][a-z-]*)/g)
   const blocks = [...page.matchAll(/^```[^\n]*\n(.*?)^```/gms)].map(([, code = '']) => code).join('')
-  const onLines = blocks.matchAll(/^(?:\$ )?(?:npx )?landline ([a-z][a-z-]*)/gm)
+  const onLines = blocks.matchAll(/(?:^|&& |-- |\| )(?:\$ )?(?:npx )?landline ([a-z][a-z-]*)/gm)
   return [...inLines, ...onLines].map(([, command = '']) => command)
 }
 
