@@ -2,16 +2,26 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { missing, peer } from '../peers.ts'
 import { makeCertificate } from './certificate.ts'
-import { command, run, scratch, start, startAndFail, waitFor } from './landline.ts'
+import { command, LOOPBACK, run, scratch, start, startAndFail, waitFor } from './landline.ts'
 
 const PASSWORD = 'correct horse battery'
 const curl = peer('curl', 'curl')
 const script = peer('script', 'script')
 const openssl = peer('OpenSSL', 'openssl')
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo // it listens on TCP
+  server.close()
+  await once(server, 'close')
+  return port
+}
 
 async function usersFile(dir: string, ...users: readonly (readonly [name: string, role: string])[]): Promise<void> {
   const entries = await Promise.all(
@@ -36,6 +46,24 @@ t.test('a hash is made of what is typed or piped in, and of nothing that is too 
     errors: /none of operator/,
   })
 })
+
+t.test(
+  'the proxy is no way to its own admin port, whatever it may dial',
+  { skip: curl ? false : missing('curl') },
+  async (t) => {
+    const port = await freePort()
+    const landline = await start(t, { config: LOOPBACK, flags: ['--admin', `127.0.0.1:${port}`] })
+    t.equal(landline.adminPort, port)
+    const through = async (...args: readonly string[]) => {
+      const code = '%{http_code} %{http_connect}'
+      const words = ['-sS', '-x', `http://127.0.0.1:${landline.port}`, '-o', '/dev/null', '-w', code, ...args]
+      return (await run(curl ?? '', words)).out
+    }
+    t.equal(await through(`http://127.0.0.1:${port}/metrics`), '502 000')
+    t.equal(await through('-p', `http://127.0.0.1:${port}/metrics`), '000 502')
+    t.match(landline.records().slice(-2), [{ event: { action: 'refuse' } }, { event: { action: 'refuse' } }])
+  },
+)
 
 t.test(
   'over TLS, with curl and with the command',

@@ -121,7 +121,8 @@ export async function startAndFail(
 
 function serveArgs(flags: readonly string[]): string[] {
   const listen = flags.includes('--listen') ? [] : ['--listen', '127.0.0.1:0']
-  return [MAIN, 'serve', ...listen, '--admin', '127.0.0.1:0', ...flags]
+  const admin = flags.includes('--admin') ? [] : ['--admin', '127.0.0.1:0']
+  return [MAIN, 'serve', ...listen, ...admin, ...flags]
 }
 
 /** The last line may still be on its way. */
