@@ -9,6 +9,8 @@ import type { RequestHead } from './http/request.ts'
 import type { ResponseHead } from './http/response.ts'
 import { requestHeadForOrigin, responseHeadForClient } from './http/serialise.ts'
 import { dialParent, settleForParent } from './parent.ts'
+import { findPin, Pin } from './pin.ts'
+import { KEPT_MS } from './pool.ts'
 import type { Next, Opened } from './relay.ts'
 import { type Forwarding, retrieve, type Upload } from './retrieval.ts'
 import { addressesOf, dialJudged, permit, settleDenied } from './route.ts'
@@ -43,15 +45,17 @@ async function answerAsFinalRecipient({ client, head, exchange, context }: Forwa
   return 'close'
 }
 
-/** By a kept connection where there is one and the request could be sent again, else by a new one. */
+/** By the connection that is bound to the client's; by a kept one where there is one and the request could be sent again; else by a new one. */
 async function toOrigin(forwarding: Forwarding): Promise<Forwarded> {
-  const { head, exchange, context } = forwarding
+  const { client, head, exchange, context } = forwarding
   if (context.options.parents.length > 0) return toParent(forwarding)
   const { target } = head
   const found = addressesOf(target, exchange, context)
   const addresses = found instanceof Promise ? await found : found
-  const mayReuse = head.framing.kind === 'none' && head.upgrade === null && IDEMPOTENT.has(head.method)
-  const known = mayReuse ? addresses.findIndex((address) => context.pool.has(target, address)) : -1
+  const mayRepeat = head.framing.kind === 'none' && head.upgrade === null && IDEMPOTENT.has(head.method)
+  const pinned = client.pin === null ? -1 : await findPin(client, target, addresses)
+  const mayUsePool = mayRepeat && pinned < 0
+  const known = mayUsePool ? addresses.findIndex((address) => context.pool.has(target, address)) : pinned
   // Judged as if it were dialled now, those before it included.
   for (let index = 0; index <= known; index++) {
     const permitted = permit(addresses[index]!, exchange) // known is one of them
@@ -59,8 +63,8 @@ async function toOrigin(forwarding: Forwarding): Promise<Forwarded> {
   }
   const address = addresses[known]
   if (address !== undefined) {
-    const kept = context.pool.take(target, address)
-    const result = kept === null ? 'stale' : await attempt(forwarding, kept, address, 'kept')
+    const kept = mayUsePool ? context.pool.take(target, address) : (client.pin?.take(target, address) ?? null)
+    const result = kept === null ? 'stale' : await attempt(forwarding, kept, address, mayRepeat ? 'kept' : 'pinned')
     if (result !== 'stale') return result
   }
   const dialled = await dialJudged(addresses, target.port, exchange, context)
@@ -80,8 +84,11 @@ async function toParent(forwarding: Forwarding): Promise<Next> {
   return whole(await attempt(forwarding, await dialParent(context), null, 'parent'))
 }
 
-/** Who is asked: an origin on a connection that was waiting or is new, or a next proxy, in absolute-form. */
-type Asked = 'kept' | 'dialled' | 'parent'
+/**
+ * Who is asked: an origin on a connection that was waiting (`pinned`: and the request cannot be sent again) or is new, or a next proxy,
+ * in absolute-form.
+ */
+type Asked = 'kept' | 'pinned' | 'dialled' | 'parent'
 
 /**
  * Send the request and bring the answer back; `address`: at which the origin was reached; null: not by us. `stale`: a kept connection was
@@ -97,6 +104,7 @@ async function attempt(
   const { name, limits } = context.options
   client.watcher = { gone: () => giveUp(wire, client) }
   if (client.closed) giveUp(wire, client)
+  if (head.bindsConnection) wire.isBound = true
   wire.write(requestHeadForOrigin(head, { via: name, toParent: asked === 'parent', keepAlive: address !== null }))
   const upload = head.framing.kind === 'none' ? NO_UPLOAD : uploadOf(forwarding, wire)
   wire.onIdle(limits.idleMs, () => {
@@ -107,7 +115,9 @@ async function attempt(
     const retrieved = await retrieve(wire, forwarding, upload)
     if (retrieved.kind === 'switch') return switchProtocols(forwarding, retrieved.answer, wire)
     if (retrieved.kind === 'whole') {
-      if (retrieved.keepOrigin && address !== null) context.pool.give(head.target, address, wire)
+      if (!retrieved.keepOrigin || address === null) wire.destroy()
+      else if (!wire.isBound) context.pool.give(head.target, address, wire)
+      else if (retrieved.keepClient) bind(forwarding, wire, address)
       else wire.destroy()
       return retrieved.keepClient ? 'keep' : 'close'
     }
@@ -123,6 +133,12 @@ async function attempt(
     if (!upload.complete) upload.cancel(new ProxyError('ERR_CLIENT_GONE'))
     client.watcher = null
   }
+}
+
+/** What a balancer tells the clients of may carry requests of several on one connection: there, nothing is kept for any of them. */
+function bind({ client, head, exchange, context }: Forwarding, wire: Wire, address: Address): void {
+  if (exchange.source.learnt === 'forwarded') wire.destroy()
+  else new Pin(client, head.target, address, wire, Math.min(KEPT_MS, context.options.limits.idleMs))
 }
 
 const NO_UPLOAD: Upload = { complete: true, cancel: () => {} }

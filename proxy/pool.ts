@@ -13,11 +13,14 @@ export interface PoolBounds {
   readonly sweepMs: number
 }
 
+/** How long a connection to an origin waits for the next request. */
+export const KEPT_MS = 30_000
+
 /**
  * An origin that waits less long closes the connection, which is noticed at once; a request that crosses that goes out again on a new
  * one. What stands between may drop one in silence, but hardly so soon.
  */
-const BOUNDS: PoolBounds = { mostOfOne: 64, most: 2048, idleMs: 30_000, sweepMs: 1000 }
+const BOUNDS: PoolBounds = { mostOfOne: 64, most: 2048, idleMs: KEPT_MS, sweepMs: 1000 }
 
 /** Whose connections may be used for one another: those of one host and port at one of its addresses. */
 export interface Origin {
@@ -63,9 +66,14 @@ export class Pool {
 
   /**
    * Keep a connection whose last answer ended where its framing said. It is handed out from the next turn of the event
-   * loop on: by then, whatever its origin sent along with that answer has been read and has closed it.
+   * loop on: by then, whatever its origin sent along with that answer has been read and has closed it. One that is bound to a client
+   * is closed: the pool is for all.
    */
   give({ host, port }: Origin, { text }: Address, wire: Wire): void {
+    if (wire.isBound) {
+      wire.destroy()
+      return
+    }
     wire.feeder = null
     wire.watcher = null
     const one = new Waiting(host ?? text, text, port, wire, this)

@@ -88,6 +88,7 @@ class Retrieval implements HeadTaker {
     const { name, limits } = context.options
     const answer = parseResponseHead(text, head, limits)
     if ('refused' in answer) throw new ProxyError('ERR_RESPONSE', answer)
+    if (answer.bindsConnection) this.#wire.isBound = true
     if (answer.status >= 200) this.#bringBack(answer, follow)
     else if (answer.status === 101) this.#resolve({ kind: 'switch', answer })
     else {

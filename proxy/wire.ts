@@ -8,6 +8,7 @@ import type { Place } from '../rules/arrivals.ts'
 import { LEAST_WATCHED_MS, unwatch, type Watched, watch } from './idle.ts'
 import { Intake, type Taker } from './intake.ts'
 import { MAX_TEXT_BYTES, Outbox } from './outbox.ts'
+import type { Pin } from './pin.ts'
 
 /** Is told when a socket is gone. */
 export interface Watcher {
@@ -37,6 +38,10 @@ export class Wire implements Taker, Watched {
   feeder: Wire | null = null
   /** Told when the socket is gone, whoever owns the input. */
   watcher: Watcher | null = null
+  /** Of an origin: somebody logs in on it, or was asked to. It is for no other client. */
+  isBound = false
+  /** Of a client: the bound connection that waits for its next request. */
+  pin: Pin | null = null
   /** null: each chunk comes in a buffer of its own. */
   #intake: Intake | null
   #outbox: Outbox
@@ -294,6 +299,7 @@ export class Wire implements Taker, Watched {
     this.closed = true
     this.#unwatch()
     this.#intake?.release()
+    this.pin?.discard()
     const consumer = this.#consumer
     this.#consumer = null
     consumer?.gone(this.failure)

@@ -33,6 +33,8 @@ const ROLES = {
   host: PICKED | NOT_IN_REQUESTS,
   expect: PICKED | NOT_IN_REQUESTS,
   'max-forwards': PICKED,
+  authorization: PICKED,
+  'www-authenticate': PICKED,
   'proxy-authorization': NOT_IN_REQUESTS,
   'http2-settings': NOT_IN_REQUESTS,
   // A client's address is between it and the proxy, and what a client says of it is no one's knowledge.
@@ -47,7 +49,6 @@ const ROLES = {
   'accept-language': 0,
   'accept-ranges': 0,
   age: 0,
-  authorization: 0,
   'cache-control': 0,
   'content-encoding': 0,
   'content-type': 0,

@@ -2,6 +2,12 @@
 import type { Field } from './fields.ts'
 import { PICKED } from './names.ts'
 
+/**
+ * The schemes that log in a connection and not a request (RFC 4559), and their kin, at the start of a member of the list. What looks like
+ * one in a quoted text is taken for one, too: that costs no more than a connection.
+ */
+const BINDING_SCHEME = /(?:^|,)[ \t]*(?:ntlm|negotiate|nego2|kerberos)\b/i
+
 /** Values are null where the field is missing. Several lines of one name are one list, joined by commas (RFC 9110 §5.3). */
 export interface Picked {
   hosts: number
@@ -13,6 +19,8 @@ export interface Picked {
   expect: string | null
   upgrade: string | null
   maxForwards: string | null
+  /** Credentials, or a challenge, of a scheme that logs in the connection. */
+  bindsConnection: boolean
 }
 
 export function pick(fields: readonly Field[]): Picked {
@@ -25,6 +33,7 @@ export function pick(fields: readonly Field[]): Picked {
     expect: null,
     upgrade: null,
     maxForwards: null,
+    bindsConnection: false,
   }
   for (const { lower, value, roles } of fields) {
     if ((roles & PICKED) === 0) continue
@@ -50,6 +59,10 @@ export function pick(fields: readonly Field[]): Picked {
         break
       case 'max-forwards':
         picked.maxForwards = join(picked.maxForwards, value)
+        break
+      case 'authorization':
+      case 'www-authenticate':
+        picked.bindsConnection ||= BINDING_SCHEME.test(value)
         break
     }
   }

@@ -27,6 +27,8 @@ export interface RequestHead {
   readonly expectContinue: boolean
   /** Of TRACE and OPTIONS only: the hops that are left. At 0 the request is not forwarded (RFC 9110 §7.6.2). */
   readonly maxForwards: number | null
+  /** Its credentials log in the connection, not the request: what is asked over it later is asked by the same user. */
+  readonly bindsConnection: boolean
   /** What Connection lists, in lower case: `close` and its like, and fields that end here. */
   readonly options: readonly string[]
 }
@@ -142,6 +144,7 @@ function finish(
     // An expectation of HTTP/1.0, or without content, is ignored (RFC 9110 §10.1.1).
     expectContinue: picked.expect !== null && minor === 1 && hasContent,
     maxForwards,
+    bindsConnection: picked.bindsConnection,
     options,
   }
 }

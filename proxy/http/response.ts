@@ -29,6 +29,8 @@ export interface ResponseHead {
   readonly keepAlive: boolean
   /** Of a 101 alone: the protocol, as it was asked for. */
   readonly upgrade: string | null
+  /** It asks for a login of the connection, or is a part of one; see `RequestHead`. */
+  readonly bindsConnection: boolean
   /** What Connection lists, in lower case. */
   readonly options: readonly string[]
 }
@@ -97,7 +99,8 @@ function finish(start: Start, asked: Asked): ResponseHead | Refusal {
   const isDoubtful = isBodiless(status) && (picked.coding !== null || (contentLength ?? 0) > 0)
   const isClosing = framing.kind === 'close' || minor === 0 || options.includes('close') || isDoubtful
   const upgrade = isSwitch ? asked.upgrade : null
-  return { ...start, framing, contentLength, keepAlive: !isClosing, upgrade, options }
+  const { bindsConnection } = picked
+  return { ...start, framing, contentLength, keepAlive: !isClosing, upgrade, bindsConnection, options }
 }
 
 /** RFC 9112 §6.3, in its order. A coding other than chunked has no reader here. */

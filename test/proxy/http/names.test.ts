@@ -17,7 +17,17 @@ const GONE_IN_BOTH = [
 ]
 const GONE_IN_REQUESTS = ['host', 'expect', 'proxy-authorization', 'http2-settings', 'forwarded', 'x-forwarded-for']
 const GONE_IN_RESPONSES = ['landline-reference']
-const DECIDING = ['host', 'content-length', 'transfer-encoding', 'connection', 'expect', 'upgrade', 'max-forwards']
+const DECIDING = [
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'connection',
+  'expect',
+  'upgrade',
+  'max-forwards',
+  'authorization',
+  'www-authenticate',
+]
 const GO_ON = [
   'accept',
   'content-type',
@@ -27,7 +37,7 @@ const GO_ON = [
   'trailer',
   'user-agent',
   'via',
-  'www-authenticate',
+  'x-requested-with',
 ]
 const ALL = [...new Set([...GONE_IN_BOTH, ...GONE_IN_REQUESTS, ...GONE_IN_RESPONSES, ...DECIDING, ...GO_ON])]
 
