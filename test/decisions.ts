@@ -184,6 +184,7 @@ export const DECISIONS: readonly DecisionCase[] = [
   { name: 'an SNI counts where the host is shared', policy: 'office', from: WIFI, to: 'cdn.cookielaw.org', sni: 'zoom.us', want: 'block zoom-fixed-only' },
   { name: 'an address counts where only the SNI is shared', policy: 'office', from: WIFI, to: '3.7.35.1', sni: 'cdn.cookielaw.org', want: 'block zoom-fixed-only' },
   // Addresses
+  { name: 'a bare address from a phone', policy: 'conditions', from: '10.30.0.1', to: '203.0.113.5', want: 'block ip_literals' },
   { name: 'a bare address is of the service of its prefix', policy: 'office', from: WIFI, to: '3.7.35.127', want: 'block zoom-fixed-only', service: 'zoom' },
   { name: 'an address past the exact width is its neighbour\'s', policy: 'office', from: WIFI, to: '3.7.35.128', want: 'allow otherwise', service: 'twilio-video' },
   { name: 'an address past the exact width is of no service', policy: 'office', from: WIFI, to: '198.51.100.16', want: 'log ip_literals', service: 'none' },

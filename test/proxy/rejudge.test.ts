@@ -162,6 +162,60 @@ t.test('what is not open yet when the rules change is judged as it opens', async
   t.match(severs(proxy), [{ by: 'fixed-only' }])
 })
 
+t.test('of an origin that speaks first, nothing comes through a tunnel that the new rules deny', async (t) => {
+  const origin = await startOrigin((socket) => socket.write('banner'))
+  t.teardown(() => origin.close())
+  const asked = Promise.withResolvers<void>()
+  const named = Promise.withResolvers<void>()
+  const proxy = await proxyOf(t, {
+    existingTunnels: 'cut',
+    lookup: async () => {
+      asked.resolve()
+      await named.promise
+      return { addresses: [compiledAddress], seconds: 1 }
+    },
+  })
+  const client = proxy.client().send(`CONNECT meet.test:${origin.port} HTTP/1.1\r\nHost: meet.test\r\n\r\n`)
+  await asked.promise
+  proxy.policy = compiled(STRICT)
+  await proxy.proxy.rejudge(WHY)
+  named.resolve()
+  t.ok(await isCut(client))
+  t.notMatch(client.text, 'banner')
+})
+
+t.test('the end of a cut tunnel stands under what cut it', async (t) => {
+  const proxy = await proxyOf(t, { existingTunnels: 'cut' })
+  await tunnel(proxy, `meet.test:${await echo(t)}`)
+  proxy.policy = compiled(STRICT)
+  await proxy.proxy.rejudge(WHY)
+  await proxy.ended(1)
+  t.match(proxy.records.at(-1), { action: 'end', verdict: { rule: 'fixed-only', action: 'block' } })
+})
+
+t.test('a tunnel that was given time and ended within it is not severed after that', async (t) => {
+  const proxy = await proxyOf(t, { existingTunnels: 'drain', limits: { drainMs: 50 } })
+  const client = await tunnel(proxy, `meet.test:${await echo(t)}`)
+  proxy.policy = compiled(STRICT)
+  await proxy.proxy.rejudge(WHY)
+  client.close()
+  await proxy.ended(1)
+  await new Promise((resolve) => setTimeout(resolve, 120))
+  t.same([proxy.records, proxy.fates], [[], ['1 drained']])
+})
+
+t.test('each tunnel has its own time to go on', async (t) => {
+  const proxy = await proxyOf(t, { existingTunnels: 'drain', limits: { drainMs: 60 } })
+  const port = await echo(t)
+  const [first, second] = [await tunnel(proxy, `meet.test:${port}`), await tunnel(proxy, `logged.test:${port}`)]
+  proxy.policy = compiled(STRICT)
+  await proxy.proxy.rejudge(WHY)
+  await new Promise((resolve) => setTimeout(resolve, 30))
+  proxy.policy = compiled(STRICT.replace('action: log', 'action: block'))
+  await proxy.proxy.rejudge(WHY)
+  t.same([await isCut(first), await isCut(second)], [true, true])
+})
+
 t.test('what a tunnel opens with after the change is judged by the new rules too', async (t) => {
   let heard = ''
   const origin = await startOrigin((socket) => socket.on('data', (chunk) => (heard += chunk.toString('latin1'))))
@@ -174,6 +228,7 @@ t.test('what a tunnel opens with after the change is judged by the new rules too
   client.send(inRecords(clientHello('meet.test')))
   t.ok(await isCut(client))
   t.match(severs(proxy), [{ by: 'fixed-only', before: 'allow otherwise null' }])
+  await new Promise((resolve) => setTimeout(resolve, 200))
   t.equal(heard, '', 'none of it went on')
 })
 

@@ -256,3 +256,9 @@ t.test(
     )
   },
 )
+
+t.test('what is let through has the rule to name that would have blocked it first', async (t) => {
+  const over = withLifts(compiled(RULES.replace(/^.*zoom-watched.*\n/m, '')), [lift(ALL_RULES)])
+  const at = Date.parse('2026-12-02T12:00:00Z')
+  t.equal(verdictOf(over, '10.20.0.7', 'zoom.us', at), 'except zoom-fixed-only breakglass-20261202T100000Z')
+})

@@ -1,6 +1,8 @@
 /** What is remembered of the last look-up, and of the names that were met, changes no answer. */
 import t from 'tap'
+import { seatOf } from '../../rules/decide.ts'
 import { metBefore, onItsOwn } from '../../rules/own-text.ts'
+import { compiled } from '../compiled.ts'
 import fc from '../properties.ts'
 import { anyRuleFile, compileSmall, prefix, SOURCES } from './small-rules.ts'
 
@@ -14,6 +16,21 @@ function addressOf(text: string) {
 const anyAsked = fc.array(fc.record({ name: fc.constantFrom(...NAMES), address: fc.constantFrom(...ADDRESSES) }), {
   minLength: 1,
   maxLength: 12,
+})
+
+t.test('of more prefixes than are remembered, each is its own', async (t) => {
+  const many = Array.from({ length: 5000 }, (_, at) => `10.${at >> 8}.${at & 255}.0/24`)
+  const policy = compiled(`version: 1
+unknown_clients: refuse
+segments:
+  desks: { medium: wired, prefixes: [${many.slice(0, 2500).join(', ')}] }
+  wifi: { medium: wireless, prefixes: [${many.slice(2500).join(', ')}] }
+`)
+  const wrong = many.filter((text, at) => {
+    const seat = seatOf(policy, prefix(text).base)
+    return seat.prefix !== text || seat.segment.id !== (at < 2500 ? 'desks' : 'wifi')
+  })
+  t.same(wrong, [])
 })
 
 t.test('one table asked for many things says what fresh ones say of each', async (t) => {

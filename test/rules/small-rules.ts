@@ -59,11 +59,11 @@ const anyRule = fc.record({
   media: optional(MEDIA),
   segments: optional(SEGMENTS),
   except: fc.option(fc.record({ media: optional(MEDIA), segments: optional(SEGMENTS), services: optional(SERVICES) }), {
-    freq: 1,
+    freq: 3,
   }),
   action: fc.constantFrom(...RULE_ACTIONS),
   mode: fc.constantFrom(...RULE_MODES),
-  during: fc.option(fc.oneof(anyDuring, wholeWeek), { freq: 1 }),
+  during: fc.option(fc.oneof(anyDuring, wholeWeek), { freq: 3 }),
 })
 
 const anyException = fc.record({
