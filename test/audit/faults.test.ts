@@ -165,6 +165,51 @@ for (const onFailure of ['block', 'continue'] as const) {
   })
 }
 
+t.test('what is written, or was refused, makes room for as much again', async (t) => {
+  const { audit, disk, recovered } = await open(t.testdir(), { maxQueued: { records: 1e9, bytes: 9500 }, stallMs: 100 })
+  const several = async (count: number) => {
+    for (let n = 0; n < count; n++) await audit.record(denial(n))
+  }
+  await several(30)
+  for (let round = 0; round < 4; round++) {
+    const release = Promise.withResolvers<void>()
+    disk.hold = release.promise
+    const results = await Promise.allSettled(Array.from({ length: 5 }, (_, n) => audit.record(denial(n))))
+    t.ok(results.every((result) => result.status === 'rejected' && codeOf(result.reason) === 'ERR_AUDIT_STALLED'))
+    disk.hold = null
+    release.resolve()
+    await recovered()
+  }
+  await several(30)
+  await audit.close()
+})
+
+t.test('a failure that lasts is told in exact numbers', async (t) => {
+  const { audit, disk, recovered, counts } = await open(t.testdir())
+  disk.faults.set('write', 'ENOSPC')
+  for (const tries of [1, 2, 3]) {
+    t.equal(await audit.record(denial(tries)).catch(codeOf), 'ERR_AUDIT_WRITE')
+    while (counts.writeErrors < 2 * tries) await wait(10)
+  }
+  disk.faults.clear()
+  t.match(await recovered(), { facts: { refused: 3, lost: 0, failed_writes: counts.writeErrors, cause: 'ENOSPC' } })
+  await audit.close()
+})
+
+t.test('who was told that the disk hangs is not counted again when it fails', async (t) => {
+  const { audit, disk, recovered } = await open(t.testdir(), { stallMs: 100 })
+  const release = Promise.withResolvers<void>()
+  disk.hold = release.promise
+  disk.faults.set('datasync', 'EIO')
+  t.equal(await audit.record(denial()).catch(codeOf), 'ERR_AUDIT_STALLED')
+  disk.hold = null
+  release.resolve()
+  await wait(20)
+  disk.faults.clear()
+  t.match(await recovered(), { facts: { refused: 1 } })
+  await audit.close()
+})
+
 t.test('a disk that hangs while the log is told what was missed makes it no more', async (t) => {
   const dir = t.testdir()
   const { audit, disk, recovered, counts } = await open(dir, { stallMs: 250 })

@@ -222,6 +222,23 @@ t.test('a restart goes on with what has time left, and records what has not', as
   await unrecorded.book.stop()
 })
 
+t.test('what ended while nothing ran ended at its time, and is told once', async (t) => {
+  const dir = scratch(t)
+  const before = world({ store: breakglassStore(dir) })
+  await before.book.begin(asked())
+  await before.book.stop()
+  for (const [times, wanted] of [
+    [1, [{ action: 'breakglass-ended', facts: { breakglass: ID, ended: '2026-12-02T11:00:00.000Z' } }]],
+    [2, []],
+  ] as const) {
+    const after = world({ store: breakglassStore(dir), at: START + (2 + times) * HOUR })
+    await after.book.resume()
+    t.match([after.records.length, after.records], [wanted.length, wanted])
+    t.equal(after.zoom(), 'block')
+    await after.book.stop()
+  }
+})
+
 t.test('what was kept is believed only as it was written', async (t) => {
   const dir = scratch(t)
   const file = join(dir, 'breakglass.json')
