@@ -16,7 +16,7 @@ import type { Source, SourceReader } from './source.ts'
 import { beginsWithProxyHeader } from './source.ts'
 import type { Wire } from './wire.ts'
 
-/** `waiting` for a request, or for nothing but the client's end: may be cut at any time. `ending`: its last answer is leaving. */
+/** `waiting` for a request, or for nothing but the client's end: may be cut at any time. `ending`: an answer is leaving, and nothing is asked. */
 type State = 'waiting' | 'serving' | 'ending'
 
 export class Connection implements Carrier {
@@ -50,7 +50,10 @@ export class Connection implements Carrier {
       let next: Next = 'keep'
       while (next === 'keep') {
         // Who asks on and does not read is not answered on.
-        if (this.wire.isFull) await this.#hasRoom()
+        if (this.wire.isFull) {
+          this.#state = 'ending'
+          await this.wire.drained()
+        }
         this.#state = 'waiting'
         next = await this.#serveNext(source)
       }
@@ -73,11 +76,6 @@ export class Connection implements Carrier {
 
   sever(): void {
     this.wire.destroy(new ProxyError('ERR_SEVERED'))
-  }
-
-  #hasRoom(): Promise<void> {
-    this.#state = 'ending'
-    return this.wire.drained()
   }
 
   /** One request and its answer. All that is known of its head ends with this. */

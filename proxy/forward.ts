@@ -116,9 +116,8 @@ async function attempt(
     if (retrieved.kind === 'switch') return switchProtocols(forwarding, retrieved.answer, wire)
     if (retrieved.kind === 'whole') {
       if (!retrieved.keepOrigin || address === null) wire.destroy()
-      else if (!wire.isBound) context.pool.give(head.target, address, wire)
-      else if (retrieved.keepClient) bind(forwarding, wire, address)
-      else wire.destroy()
+      else if (wire.isBound && retrieved.keepClient) bind(forwarding, wire, address)
+      else context.pool.give(head.target, address, wire)
       return retrieved.keepClient ? 'keep' : 'close'
     }
     if (asked !== 'kept' || ownFailure(wire) !== null) throw new ProxyError('ERR_TERMINATED', { cause: wire.failure })

@@ -47,8 +47,7 @@ class ProxyServer implements Proxy {
   #options: ProxyOptions
   #context: Context
   #servers: Server[] = []
-  #addresses: readonly AddressInfo[] = []
-  /** Not to be dialled. */
+  /** Not to be dialled: what this program listens on so far. */
   #own: readonly OwnAddress[]
   /** No Set: it leaves its former tables behind with all that was in them, each holding the next one, until the whole heap is looked through. */
   #connections = new Arrivals<Connection>()
@@ -98,7 +97,7 @@ class ProxyServer implements Proxy {
       this.#context.tunnels.sample(this.#options.observer)
       this.#context.suspects.refresh()
     }, SAMPLE_MS)
-    return this.#addresses
+    return this.#servers.map(addressOf)
   }
 
   drain(): Promise<void> {
@@ -151,9 +150,7 @@ class ProxyServer implements Proxy {
       this.#options.observer.limitReached('descriptors')
       this.#options.log.error({ err: error }, 'a listener could not accept')
     })
-    const at = server.address() as AddressInfo // it listens on TCP
-    this.#addresses = [...this.#addresses, at]
-    this.#own = [...this.#own, at]
+    this.#own = [...this.#own, addressOf(server)]
     return server
   }
 
@@ -225,3 +222,7 @@ class ProxyServer implements Proxy {
 }
 
 const SOCKETS = { allowHalfOpen: true, noDelay: true } as const
+
+function addressOf(server: Server): AddressInfo {
+  return server.address() as AddressInfo // it listens on TCP
+}
