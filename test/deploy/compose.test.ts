@@ -1,8 +1,6 @@
 /** The compose file: what it promises of every service, and every service's settings, judged by the program that they are for. */
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
@@ -10,6 +8,7 @@ import { loadConfig } from '../../cli/config.ts'
 import { DEFAULTS } from '../../cli/settings.ts'
 import { LOOPBACK, type Running, run, scratch, start, waitFor } from '../e2e/landline.ts'
 import { missing, peer } from '../peers.ts'
+import { freePort } from '../ports.ts'
 
 interface Service {
   readonly image: string
@@ -138,16 +137,6 @@ function startProxy(t: Test, name: string): Promise<Running> {
 }
 
 const onLoopback = (text: string) => text.replaceAll('172.30.', '127.0.')
-
-/** HAProxy takes no port 0. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number } // it listens on TCP
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 /** What Alloy reads from a record: name and path. */
 function alloyFields(): readonly (readonly [string, string])[] {

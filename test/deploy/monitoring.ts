@@ -1,11 +1,11 @@
 /** Prometheus and Alertmanager as Debian has them, with the repository's rules, for the time of a test. */
 import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { listen, scratch, waitFor } from '../e2e/landline.ts'
+import { scratch, waitFor } from '../e2e/landline.ts'
 import { peer } from '../peers.ts'
+import { freePort } from '../ports.ts'
 
 const RULES = join(import.meta.dirname, '..', '..', 'deploy', 'prometheus', 'rules.yaml')
 /** Between scrapes, and between evaluations of rules. */
@@ -44,14 +44,6 @@ interface Result {
   }[]
 }
 
-/** A port that was free a moment ago: these programs do not tell which one they got. */
-async function freePort(t: Test): Promise<number> {
-  const server = createServer()
-  const port = await listen(t, server)
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 async function runs(t: Test, name: string, program: string, args: readonly string[], ready: string): Promise<void> {
   const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] })
   const exited = new Promise((resolve) => child.on('close', resolve))
@@ -74,7 +66,7 @@ export async function startPrometheus(
   alertmanagerPort: number | null = null,
 ): Promise<Prometheus> {
   const dir = scratch(t)
-  const port = await freePort(t)
+  const port = await freePort()
   const targets = adminPorts.map((each) => `127.0.0.1:${each}`)
   const alertmanagers = alertmanagerPort === null ? [] : [`127.0.0.1:${alertmanagerPort}`]
   const config = {
@@ -124,7 +116,7 @@ function clientOf(url: string, startedAt: number): Prometheus {
 /** Hands on every alert at once, to `receiver`. */
 export async function startAlertmanager(t: Test, receiver: string): Promise<number> {
   const dir = scratch(t)
-  const port = await freePort(t)
+  const port = await freePort()
   const config = {
     route: { receiver: 'on-call', group_by: ['alertname', 'instance'], group_wait: '0s', group_interval: '1s' },
     receivers: [{ name: 'on-call', webhook_configs: [{ url: receiver, send_resolved: false }] }],

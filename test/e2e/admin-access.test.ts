@@ -2,10 +2,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { missing, peer } from '../peers.ts'
+import { freePort } from '../ports.ts'
 import { makeCertificate } from './certificate.ts'
 import { command, LOOPBACK, run, scratch, start, startAndFail, waitFor } from './landline.ts'
 
@@ -13,15 +13,6 @@ const PASSWORD = 'correct horse battery'
 const curl = peer('curl', 'curl')
 const script = peer('script', 'script')
 const openssl = peer('OpenSSL', 'openssl')
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo // it listens on TCP
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 async function usersFile(dir: string, ...users: readonly (readonly [name: string, role: string])[]): Promise<void> {
   const entries = await Promise.all(

@@ -1,13 +1,13 @@
 /** Records to a real rsyslog, over TCP and TLS, while it goes away and Landline is killed: each arrives, none twice that need not. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { missing, peer } from '../peers.ts'
+import { freePort } from '../ports.ts'
 import { ask } from './ask.ts'
 import { makeCertificate } from './certificate.ts'
-import { listen, scratch, start, waitFor } from './landline.ts'
+import { scratch, start, waitFor } from './landline.ts'
 
 const rsyslogd = peer('rsyslog', 'rsyslogd')
 const openssl = peer('OpenSSL', 'openssl')
@@ -32,13 +32,6 @@ ruleset(name="tls") { action(type="omfile" file="${dir}/tls.log" template="line"
 `
 }
 
-async function freePort(t: Test): Promise<number> {
-  const server = createServer()
-  const port = await listen(t, server)
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 function startSyslog(t: Test, dir: string): ChildProcess {
   const args = ['-n', '-f', join(dir, 'rsyslog.conf'), '-i', join(dir, 'rsyslog.pid')]
   const child = spawn(rsyslogd ?? '', args, { stdio: 'ignore' })
@@ -58,7 +51,7 @@ function arrived(dir: string, file: string): readonly number[] {
 t.test('rsyslog has every record once it is there, over TCP and TLS', { skip }, async (t) => {
   const dir = scratch(t)
   await makeCertificate(dir, openssl ?? '')
-  const [tcp, tls] = [await freePort(t), await freePort(t)]
+  const [tcp, tls] = [await freePort(), await freePort()]
   writeFileSync(join(dir, 'rsyslog.conf'), settings(dir, tcp, tls))
   const config = `audit:
   ship:

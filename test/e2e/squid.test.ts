@@ -2,10 +2,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { missing, peer } from '../peers.ts'
+import { freePort } from '../ports.ts'
 import { type Answer, answerOf, ask, readHead, tunnel } from './ask.ts'
 import { web } from './floor.ts'
 import { LOOPBACK, origin, scratch, start, waitFor } from './landline.ts'
@@ -73,15 +74,6 @@ http_access allow all
     return accepts(port)
   })
   return { port, stop, accessLog: () => readFileSync(join(dir, 'access.log'), 'utf8') }
-}
-
-/** Free just now: Squid takes no port 0. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo // it listens on TCP
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 function accepts(port: number): Promise<boolean> {

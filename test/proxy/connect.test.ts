@@ -3,17 +3,12 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t from 'tap'
-import { address, type Client, DESK, type Harness, STRANGER, startOrigin, startProxy, textOf, WIFI } from './harness.ts'
+import { address, type Client, DESK, type Harness, originOf, STRANGER, startProxy, textOf, WIFI } from './harness.ts'
 import { clientHello, extension, handshake, inRecords } from './hellos.ts'
 
 const proxy = await startProxy()
 t.teardown(() => proxy.close())
 
-const originOf = async (t: { teardown(f: () => void): void }, behave: (socket: Socket, before: number) => void) => {
-  const origin = await startOrigin(behave)
-  t.teardown(() => origin.close())
-  return origin
-}
 const connectTo = (target: string) => `CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`
 const ESTABLISHED = 'HTTP/1.1 200 Connection Established\r\n\r\n'
 /** A client whose tunnel stands. */

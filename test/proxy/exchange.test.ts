@@ -2,32 +2,9 @@
 import type { Socket } from 'node:net'
 import t from 'tap'
 import { compiled } from '../compiled.ts'
-import {
-  answer,
-  answering,
-  DESK,
-  type Harness,
-  type HarnessOptions,
-  RULES,
-  request,
-  STRANGER,
-  startOrigin,
-  startProxy,
-  WIFI,
-} from './harness.ts'
+import { answer, answering, DESK, originOf, proxyOf, RULES, request, STRANGER, WIFI } from './harness.ts'
 import { clientHello, inRecords } from './hellos.ts'
 
-type Teardown = { teardown(f: () => void): void }
-const originOf = async (t: Teardown, behave: (socket: Socket) => void) => {
-  const origin = await startOrigin(behave)
-  t.teardown(() => origin.close())
-  return origin
-}
-const proxyOf = async (t: Teardown, options: HarnessOptions = {}): Promise<Harness> => {
-  const proxy = await startProxy(options)
-  t.teardown(() => proxy.close())
-  return proxy
-}
 const connectTo = (target: string) => `CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`
 const turns = async (count = 30) => {
   for (let turn = 0; turn < count; turn++) await new Promise(setImmediate)

@@ -3,16 +3,11 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t from 'tap'
-import { answer, answering, request, startOrigin, startProxy, WIFI } from './harness.ts'
+import { answer, answering, originOf, request, startProxy, WIFI } from './harness.ts'
 
 const proxy = await startProxy()
 t.teardown(() => proxy.close())
 
-const originOf = async (t: { teardown(f: () => void): void }, behave: (socket: Socket, before: number) => void) => {
-  const origin = await startOrigin(behave)
-  t.teardown(() => origin.close())
-  return { ...origin, url: `http://plain.test:${origin.port}` }
-}
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 const statusesOf = (text: string) => [...text.matchAll(/HTTP\/1\.1 (\d+)/gm)].map(([, status]) => status)
 /** Resolves when the head of a request has come, with all that came so far. */

@@ -160,6 +160,18 @@ export async function startProxy(given: HarnessOptions = {}): Promise<Harness> {
   }
 }
 
+/** What ends with a test. */
+interface Scope {
+  teardown(end: () => unknown): void
+}
+
+/** A proxy that ends with the test. */
+export async function proxyOf(t: Scope, options: HarnessOptions = {}): Promise<Harness> {
+  const proxy = await startProxy(options)
+  t.teardown(() => proxy.close())
+  return proxy
+}
+
 const QUIET: Observer = {
   ended: () => {},
   dialled: () => {},
@@ -241,6 +253,16 @@ export async function startOrigin(behave: (socket: Socket, before: number) => vo
       server.close()
     },
   }
+}
+
+/** An origin that ends with the test, and its address by a name that no rule is about. */
+export async function originOf(
+  t: Scope,
+  behave: (socket: Socket, before: number) => void,
+): Promise<Origin & { readonly url: string }> {
+  const origin = await startOrigin(behave)
+  t.teardown(() => origin.close())
+  return { ...origin, url: `http://plain.test:${origin.port}` }
 }
 
 /** Answers every request with what it received, one message after the other, whatever its framing. */

@@ -15,17 +15,12 @@ import {
   type Client,
   DESK,
   LIMITS,
+  originOf,
   RULES,
   request,
-  startOrigin,
   startProxy,
 } from './harness.ts'
 
-const originOf = async (t: { teardown(f: () => void): void }, behave: (socket: Socket, before: number) => void) => {
-  const origin = await startOrigin(behave)
-  t.teardown(() => origin.close())
-  return { ...origin, url: `http://plain.test:${origin.port}` }
-}
 const connectTo = (target: string) => `CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`
 const statusOf = (text: string) => /^HTTP\/1\.1 (\d+)/.exec(text)?.[1]
 const echo = (socket: Socket) => {

@@ -12,26 +12,18 @@ import {
   answering,
   type Client,
   DESK,
-  type Harness,
-  type HarnessOptions,
   type Origin,
   prefix,
+  proxyOf,
   RULES,
   request,
   startOrigin,
-  startProxy,
 } from './harness.ts'
 
 type Test = { teardown(f: () => unknown): void }
 
 const LEG_1 = 'Authorization: NTLM hello'
 const LEG_3 = 'Authorization: NTLM ann'
-
-async function proxyOf(t: Test, options: HarnessOptions = {}): Promise<Harness> {
-  const proxy = await startProxy(options)
-  t.teardown(() => proxy.close())
-  return proxy
-}
 
 /** Answers with the user of the connection. */
 async function originOf(t: Test): Promise<Origin & { readonly url: string }> {

@@ -1,5 +1,4 @@
 /** The record comes before whatever it tells of, on every way to an answer; and it tells of each thing once. */
-import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import {
   address,
@@ -8,12 +7,12 @@ import {
   DESK,
   type Harness,
   type HarnessOptions,
+  originOf,
   prefix,
+  proxyOf,
   RULES,
   request,
   STRANGER,
-  startOrigin,
-  startProxy,
   WIFI,
 } from './harness.ts'
 import { clientHello, inRecords } from './hellos.ts'
@@ -22,18 +21,6 @@ const EXCEPTING = `${RULES}exceptions:
   - { id: crisis, rule: fixed-only, segment: wifi, starts: 2098-12-01T00:00:00Z, expires: 2099-01-01T00:00:00Z, reason: r, ticket: t, approver: a }
 `
 const MONITORING = RULES.replace('action: block', 'action: block, mode: monitor')
-
-async function proxyOf(t: Test, options: HarnessOptions): Promise<Harness> {
-  const proxy = await startProxy(options)
-  t.teardown(() => proxy.close())
-  return proxy
-}
-
-async function originOf(t: Test, behave: (socket: Socket) => void): Promise<Awaited<ReturnType<typeof startOrigin>>> {
-  const origin = await startOrigin(behave)
-  t.teardown(() => origin.close())
-  return origin
-}
 
 /** A proxy whose recorder takes its time, once it is held. */
 async function slowlyRecording(t: Test, options: HarnessOptions = {}) {

@@ -4,18 +4,7 @@ import t, { type Test } from 'tap'
 import type { Exchange } from '../../proxy/exchange.ts'
 import { Rejudge } from '../../proxy/rejudge.ts'
 import { compiled, TODAY } from '../compiled.ts'
-import {
-  type Client,
-  DESK,
-  type Harness,
-  type HarnessOptions,
-  LIMITS,
-  RULES,
-  request,
-  STRANGER,
-  startOrigin,
-  startProxy,
-} from './harness.ts'
+import { type Client, DESK, type Harness, LIMITS, proxyOf, RULES, request, STRANGER, startOrigin } from './harness.ts'
 import { clientHello, inRecords } from './hellos.ts'
 
 const WHY = 'the rules were changed'
@@ -27,12 +16,6 @@ const STRICT = RULES.replace(
 const EXCEPTING = `${STRICT}exceptions:
   - { id: crisis, rule: fixed-only, segment: desks, expires: 2026-11-23T12:00:10Z, reason: r, ticket: t, approver: a }
 `
-
-async function proxyOf(t: Test, options: HarnessOptions): Promise<Harness> {
-  const proxy = await startProxy(options)
-  t.teardown(() => proxy.close())
-  return proxy
-}
 
 async function echo(t: Test): Promise<number> {
   const origin = await startOrigin((socket: Socket) => {
@@ -141,8 +124,8 @@ t.test('what is given time may be let through again before it is over', async (t
   proxy.policy = good
 })
 
-t.test('what is not open yet when the rules change is judged as it opens', async (t) => {
-  const port = await echo(t)
+/** A tunnel to meet.test that new rules deny while its name is still looked up. */
+async function overtaken(t: Test, port: number): Promise<{ proxy: Harness; client: Client }> {
   const asked = Promise.withResolvers<void>()
   const named = Promise.withResolvers<void>()
   const proxy = await proxyOf(t, {
@@ -158,6 +141,11 @@ t.test('what is not open yet when the rules change is judged as it opens', async
   proxy.policy = compiled(STRICT)
   await proxy.proxy.rejudge(WHY)
   named.resolve()
+  return { proxy, client }
+}
+
+t.test('what is not open yet when the rules change is judged as it opens', async (t) => {
+  const { proxy, client } = await overtaken(t, await echo(t))
   t.ok(await isCut(client))
   t.match(severs(proxy), [{ by: 'fixed-only' }])
 })
@@ -165,21 +153,7 @@ t.test('what is not open yet when the rules change is judged as it opens', async
 t.test('of an origin that speaks first, nothing comes through a tunnel that the new rules deny', async (t) => {
   const origin = await startOrigin((socket) => socket.write('banner'))
   t.teardown(() => origin.close())
-  const asked = Promise.withResolvers<void>()
-  const named = Promise.withResolvers<void>()
-  const proxy = await proxyOf(t, {
-    existingTunnels: 'cut',
-    lookup: async () => {
-      asked.resolve()
-      await named.promise
-      return { addresses: [compiledAddress], seconds: 1 }
-    },
-  })
-  const client = proxy.client().send(`CONNECT meet.test:${origin.port} HTTP/1.1\r\nHost: meet.test\r\n\r\n`)
-  await asked.promise
-  proxy.policy = compiled(STRICT)
-  await proxy.proxy.rejudge(WHY)
-  named.resolve()
+  const { client } = await overtaken(t, origin.port)
   t.ok(await isCut(client))
   t.notMatch(client.text, 'banner')
 })
