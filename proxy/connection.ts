@@ -1,4 +1,5 @@
 /** One client's connection: requests one after the other, each an exchange of its own, until one of the sides has enough. */
+import { type Place, placeOf } from '../rules/arrivals.ts'
 import type { ExchangeKind } from '../rules/events.ts'
 import { type AnswerOptions, denialAnswer, failureAnswer, finalRecipientAnswer } from './answers.ts'
 import { connect } from './connect.ts'
@@ -14,20 +15,23 @@ import { linger } from './linger.ts'
 import { type Next, type Opened, relay } from './relay.ts'
 import type { Source, SourceReader } from './source.ts'
 import { beginsWithProxyHeader } from './source.ts'
+import type { Waiter } from './waiting.ts'
 import type { Wire } from './wire.ts'
 
-/** `waiting` for a request, or for nothing but the client's end: may be cut at any time. `ending`: an answer is leaving, and nothing is asked. */
-type State = 'waiting' | 'serving' | 'ending'
+/** `waiting` for a request. `ending`: an answer is leaving, and nothing is asked. `idle`: neither; may be closed at any time, too. */
+type State = 'waiting' | 'serving' | 'ending' | 'idle'
 
-export class Connection implements Carrier {
+export class Connection implements Carrier, Waiter {
   readonly wire: Wire
+  readonly place: Place<Waiter> = placeOf<Waiter>(this)
+  waitingSince = 0
   /** The one that is under way. */
   exchange: Exchange | null = null
   #sources: SourceReader
   /** Who is on the connection; with `forwarded`, each request tells anew. */
   #source: Source | null
   #context: Context
-  #state: State = 'waiting'
+  #state: State = 'idle'
   #isFirst = true
   /** How heads after the first one are read: always in the same way. */
   #laterHeads: HeadReaderOptions | null = null
@@ -54,7 +58,6 @@ export class Connection implements Carrier {
           this.#state = 'ending'
           await this.wire.drained()
         }
-        this.#state = 'waiting'
         next = await this.#serveNext(source)
       }
       if (next !== 'close') await this.#relay(next)
@@ -64,9 +67,10 @@ export class Connection implements Carrier {
     }
   }
 
-  /** The drain has begun: close now, or after the answer that is under way. */
-  drain(): void {
-    if (this.#state === 'waiting') this.wire.destroySoon()
+  /** Close where nothing is under way. */
+  giveWay(): void {
+    this.#stopWaiting('idle')
+    if (this.#state === 'idle') this.wire.destroySoon()
   }
 
   /** The drain has lasted long enough. */
@@ -81,10 +85,13 @@ export class Connection implements Carrier {
   /** One request and its answer. All that is known of its head ends with this. */
   async #serveNext(connected: Source): Promise<Next> {
     let head: RequestHead | null
+    this.#wait()
     try {
       const text = this.#context.draining() ? null : await readHead(this.wire, this.#headOptions(connected))
-      head = text === null ? null : this.#parsed(text, connected)
+      const hasGivenWay = !this.#stopWaiting(text === null ? 'idle' : 'serving')
+      head = text === null || hasGivenWay ? null : this.#parsed(text, connected)
     } catch (error) {
+      this.#stopWaiting('serving')
       this.#refuse(failureOf(error), connected)
       return 'close'
     }
@@ -92,7 +99,6 @@ export class Connection implements Carrier {
       this.wire.destroySoon()
       return 'close'
     }
-    this.#state = 'serving'
     this.#isFirst = false
     const { options } = this.#context
     const source = this.#sources.ofRequest(connected, head)
@@ -113,6 +119,20 @@ export class Connection implements Carrier {
     } finally {
       if (typeof next === 'string') this.#close(exchange)
     }
+  }
+
+  #wait(): void {
+    this.#state = 'waiting'
+    this.waitingSince = this.#context.options.now()
+    this.#context.waiting.add(this)
+  }
+
+  /** False where it did not wait any more. */
+  #stopWaiting(next: State): boolean {
+    if (this.#state !== 'waiting') return false
+    this.#state = next
+    this.#context.waiting.remove(this)
+    return true
   }
 
   /** The rest of an exchange that was answered with a tunnel. */
@@ -217,7 +237,7 @@ export class Connection implements Carrier {
   #end(): void {
     this.#state = 'ending'
     linger(this.wire, () => {
-      this.#state = 'waiting'
+      this.#state = 'idle'
       if (this.#context.draining()) this.wire.destroy()
     })
   }

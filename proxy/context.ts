@@ -11,6 +11,7 @@ import type { Rejudge } from './rejudge.ts'
 import type { Resolver } from './resolve.ts'
 import type { Suspects } from './suspect.ts'
 import type { Tunnel } from './tunnel.ts'
+import type { Waiting } from './waiting.ts'
 
 export interface Context {
   readonly options: ProxyOptions
@@ -20,6 +21,7 @@ export interface Context {
   readonly suspects: Suspects
   readonly tunnels: Tunnels
   readonly occupancy: Occupancy
+  readonly waiting: Waiting
   readonly rejudge: Rejudge
   readonly ownPages: OwnPages
   /** How the heads of answers are read. */

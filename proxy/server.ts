@@ -19,6 +19,7 @@ import { Rejudge } from './rejudge.ts'
 import { createResolver } from './resolve.ts'
 import { createSourceReader, type Source, type SourceReader } from './source.ts'
 import { Suspects } from './suspect.ts'
+import { Waiting } from './waiting.ts'
 import { Wire } from './wire.ts'
 
 /** How often the bytes of open tunnels are counted: a meeting lasts hours, and its bytes are not to come all at its end. */
@@ -66,6 +67,7 @@ class ProxyServer implements Proxy {
       resolver: createResolver({ dnsMs: limits.dnsMs, observer, lookup }),
       tunnels: new Tunnels(),
       occupancy: new Occupancy(shared?.occupancy ?? null, shared?.thread),
+      waiting: new Waiting(),
       rejudge: new Rejudge(options, () => this.#ongoing()),
       ownPages: new OwnPages(options),
       answerHeads: answerHeads(limits.headBytes),
@@ -111,7 +113,7 @@ class ProxyServer implements Proxy {
     const gone = new Promise<void>((resolve) => {
       this.#drained = resolve
     })
-    for (const connection of this.#connections) connection.drain()
+    for (const connection of this.#connections) connection.giveWay()
     const timer = setTimeout(() => {
       for (const connection of this.#connections) {
         this.#options.observer.limitReached('drain_ms')
@@ -156,10 +158,9 @@ class ProxyServer implements Proxy {
 
   /** Handshakes are bounded in time and number like connections, and come before them; in number by each thread for itself. */
   #tlsServer({ cert, key }: NonNullable<ListenerOptions['tls']>, accept: (socket: Socket) => void): Server {
-    const { headMs, connections } = this.#options.limits
+    const { headMs } = this.#options.limits
     const server = createTlsServer({ ...SOCKETS, cert, key, minVersion: 'TLSv1.2', handshakeTimeout: headMs }, accept)
-    server.maxConnections = connections
-    server.on('drop', () => this.#options.observer.limitReached('connections'))
+    this.#bound(server)
     // A handshake that fails is the client's affair; one that is late is not closed by itself.
     server.on('tlsClientError', (_error, socket) => socket.destroy())
     return server
@@ -191,16 +192,35 @@ class ProxyServer implements Proxy {
       if (pending !== null) socket.unshift(pending)
       secured.emit('connection', socket)
     })
-    server.maxConnections = this.#options.limits.connections
-    server.on('drop', () => this.#options.observer.limitReached('connections'))
+    this.#bound(server)
     return server
+  }
+
+  /** Who comes before a handshake finds no place, but the next one may. */
+  #bound(server: Server): void {
+    server.maxConnections = this.#options.limits.connections
+    server.on('drop', () => {
+      this.#options.observer.limitReached('connections')
+      this.#makesRoom()
+    })
   }
 
   #accept(wire: Wire, sources: SourceReader, source: Source | null): void {
     if (this.#drain !== null) wire.destroy()
-    else if (this.#context.occupancy.enter(this.#options.limits.connections))
-      void this.#care(new Connection(wire, sources, source, this.#context))
+    else if (this.#hasPlace()) void this.#care(new Connection(wire, sources, source, this.#context))
     else this.#turnAway(wire)
+  }
+
+  /** A place for a connection is taken. Who gives way for it goes a moment later. */
+  #hasPlace(): boolean {
+    const { occupancy } = this.#context
+    return occupancy.enter(this.#options.limits.connections) || (this.#makesRoom() && occupancy.enter(Infinity))
+  }
+
+  #makesRoom(): boolean {
+    const makes = this.#context.waiting.makeRoom(this.#options.now())
+    if (makes) this.#options.observer.limitReached('connections_waiting')
+    return makes
   }
 
   /** Until the socket is gone and the last exchange has ended, which may be the later one. */

@@ -97,6 +97,7 @@ export interface Allowed {
 /** How many requests, of what and how, wait or were turned away. */
 export const LIMITS = [
   'connections',
+  'connections_waiting',
   'tunnels_per_client',
   'head_bytes',
   'head_ms',

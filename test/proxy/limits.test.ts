@@ -1,13 +1,16 @@
 /** Every wait and every number has a bound: what happens at each, and that the others go on being served. */
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import { connect as connectTLS } from 'node:tls'
 import t from 'tap'
 import { Exchange } from '../../proxy/exchange.ts'
 import { connectionsOf, createSharedOccupancy, Occupancy, vacate } from '../../proxy/occupancy.ts'
 import type { ProxyOptions } from '../../proxy/options.ts'
 import type { Source } from '../../proxy/source.ts'
 import { compiled } from '../compiled.ts'
-import { waitFor } from '../e2e/landline.ts'
+import { makeCertificate } from '../e2e/certificate.ts'
+import { scratch, waitFor } from '../e2e/landline.ts'
+import { missing, peer } from '../peers.ts'
 import {
   address,
   answer,
@@ -16,11 +19,13 @@ import {
   DESK,
   LIMITS,
   originOf,
+  proxyOf,
   RULES,
   request,
   startProxy,
 } from './harness.ts'
 
+const openssl = peer('OpenSSL', 'openssl')
 const connectTo = (target: string) => `CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`
 const statusOf = (text: string) => /^HTTP\/1\.1 (\d+)/.exec(text)?.[1]
 const echo = (socket: Socket) => {
@@ -137,6 +142,92 @@ t.test('connections have a number; who comes too many is told, and the others go
   const fourth = proxy.client().send(request('GET', origin.url))
   t.match(await fourth.until((text) => text.endsWith('fine')), /^HTTP\/1\.1 200 /, 'a place is free again')
 })
+
+t.test('where all places are taken, who has waited the longest gives theirs, and nobody who is served', async (t) => {
+  let now = 0
+  const proxy = await proxyOf(t, { limits: { connections: 3 }, now: () => now })
+  const origin = await originOf(t, answering(answer('fine')))
+  const echoing = await originOf(t, echo)
+  const ask = async (client: Client) => {
+    client.take()
+    return client.send(request('GET', origin.url)).until((text) => /fine$|503/.test(text))
+  }
+  const tunnel = proxy.client().send(connectTo(`127.0.0.1:${echoing.port}`))
+  await tunnel.until((text) => text.includes('200'))
+  const [first, second] = [proxy.client(), proxy.client()]
+  t.match(await ask(first), 'fine')
+  now = 1000
+  t.match(await ask(second), 'fine')
+  now = 4999
+  t.match(await ask(proxy.client()), '503', 'nobody has waited for long')
+  now = 5000
+  const third = proxy.client()
+  t.match(await ask(third), 'fine')
+  first.take()
+  t.equal(await first.all(), '', 'closed, with nothing said')
+  t.match(await ask(proxy.client()), '503', 'the next one has waited for 4 s')
+  t.match(await ask(second), 'fine')
+  tunnel.take()
+  t.equal(await tunnel.send('ping').until((text) => text === 'ping'), 'ping')
+  t.same(proxy.limits, ['connections', 'connections_waiting', 'connections'])
+  now = 20_000
+  const [fourth, fifth] = [proxy.client(), proxy.client()]
+  t.match(await ask(fourth), 'fine')
+  t.match(await ask(fifth), 'fine')
+  for (const client of [second, third]) await client.until(() => client.ended || client.closed)
+  await waitFor('those that gave way to be gone', () => proxy.proxy.connections === 3)
+})
+
+t.test('who says nothing at all gives way, and who has gone is not asked to', async (t) => {
+  let now = 0
+  const proxy = await proxyOf(t, { limits: { connections: 2 }, now: () => now })
+  const echoing = await originOf(t, echo)
+  const connected = async () => {
+    const client = proxy.client().send(connectTo(`127.0.0.1:${echoing.port}`))
+    return client.until((text) => /^HTTP\/1\.1 \d+/.test(text))
+  }
+  const silent = [proxy.client(), proxy.client()]
+  await waitFor('two that say nothing', () => proxy.proxy.connections === 2)
+  now = 5000
+  t.match(await connected(), ' 200 ')
+  await silent[0]?.all()
+  silent[1]?.socket.end()
+  await waitFor('the other to be gone', () => proxy.proxy.connections === 1)
+  t.match(await connected(), ' 200 ')
+  now = 10_000
+  t.match(await connected(), ' 503 ')
+  t.same(proxy.limits, ['connections_waiting', 'connections'])
+})
+
+t.test(
+  'behind TLS, who comes to a full house is dropped, and who has waited makes room for the next one',
+  { skip: openssl === null && missing('OpenSSL') },
+  async (t) => {
+    let now = 0
+    const tls = await makeCertificate(scratch(t), openssl ?? '')
+    const proxy = await proxyOf(t, {
+      limits: { connections: 2 },
+      listeners: [{ host: DESK, port: 0, clientAddress: 'socket', trusted: [], tls }],
+      now: () => now,
+    })
+    const connected = () => {
+      const socket = connectTLS(proxy.port, DESK, { ca: tls.cert })
+      t.teardown(() => socket.destroy())
+      return new Promise<boolean>((resolve) => {
+        socket.on('error', () => {}).once('secureConnect', () => resolve(true))
+        socket.once('close', () => resolve(false))
+      })
+    }
+    t.ok(await connected())
+    t.ok(await connected())
+    await waitFor('two that wait', () => proxy.proxy.connections === 2)
+    now = 5000
+    t.notOk(await connected())
+    await waitFor('one to be gone', () => proxy.proxy.connections === 1)
+    t.ok(await connected())
+    t.same(proxy.limits, ['connections', 'connections_waiting'])
+  },
+)
 
 t.test('a client has so many tunnels, upgrades included; one address of many people has more', async (t) => {
   const proxy = await startProxy({ limits: { tunnelsPerClient: 2, tunnelsPerSharedClient: 3 } })
