@@ -257,14 +257,17 @@ function archiveFirst({ first, audit, log }: Parts, keeper: Keeper): Promise<() 
   return untilDone('archiving the rules', work, log)
 }
 
-/** Resolves with the first signal that asks to stop; a second one does not wait for the drain. */
+/** A terminal sends its signal to all that run in it, and npm passes it on besides: what comes so soon after the first is the same one. */
+const SAME_SIGNAL_MS = 1000
+
+/** Resolves with the first signal that asks to stop; another one, later, does not wait for the drain. */
 function stopSignal(): Promise<string> {
   return new Promise((resolve) => {
-    let asked = false
+    let askedAt: number | null = null
     for (const signal of ['SIGTERM', 'SIGINT'] as const)
       process.on(signal, () => {
-        if (asked) process.exit(EXIT.wrong)
-        asked = true
+        askedAt ??= performance.now()
+        if (performance.now() - askedAt > SAME_SIGNAL_MS) process.exit(EXIT.wrong)
         resolve(signal)
       })
   })

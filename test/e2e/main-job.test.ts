@@ -1,12 +1,16 @@
 /** The main job, end to end: a client on the wireless segment is kept off Zoom, one at a desk is not, and the auditor sees why. */
+import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
+import { createServer, Socket } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
-import { command, LOOPBACK, origin, run, scratch, start, startAndFail } from './landline.ts'
+import { tunnel } from './ask.ts'
+import { command, LOOPBACK, listen, origin, run, scratch, start, startAndFail, waitFor } from './landline.ts'
 
 const curl = (port: number, from: string, ...args: string[]) =>
   run('curl', ['-s', '-i', '--max-time', '10', '--interface', from, '-x', `http://127.0.0.1:${port}`, ...args])
 
+const CHECKOUT = join(import.meta.dirname, '..', '..')
 const REFERENCE = /^Landline-Reference: ([0-9a-f-]{36})\r$/m
 
 t.test('the quick-start policy keeps 127.0.0.2 off Zoom, and says why to client, auditor and on-call', async (t) => {
@@ -143,4 +147,57 @@ t.test('SIGTERM lets what is under way finish, and takes no new work', async (t)
   finish()
   t.match((await running).out, /begun whole$/)
   t.equal(await stopped, 0)
+})
+
+t.test('npm start passes on what asks it to stop', async (t) => {
+  const dir = scratch(t)
+  const flags = ['--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--audit', join(dir, 'audit')]
+  const npm = spawn('npm', ['start', '--', ...flags], {
+    cwd: CHECKOUT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  })
+  const ended = new Promise((resolve) => npm.once('exit', resolve))
+  let log = ''
+  npm.stdout.on('data', (text) => {
+    log += text
+  })
+  // Where npm leaves what it started alone, that goes here: all of its group.
+  t.teardown(() => {
+    try {
+      process.kill(-(npm.pid ?? Number.NaN), 'SIGKILL')
+    } catch {
+      // it had all ended
+    }
+  })
+  await waitFor('landline to listen', () => log.includes('landline listens'))
+  npm.kill('SIGTERM')
+  t.equal(await ended, 0)
+  t.match(log, 'landline has stopped')
+})
+
+t.test('a signal that comes twice at once is one; a later one does not wait for what is under way', async (t) => {
+  const port = await listen(
+    t,
+    createServer((socket) => void socket.pipe(socket)),
+  )
+  const held = async () => {
+    const landline = await start(t, { config: LOOPBACK })
+    const open = await tunnel(landline.port, `127.0.0.1:${port}`)
+    if (!(open instanceof Socket)) throw new Error('the tunnel was refused')
+    const ended = landline.stop('SIGINT')
+    await landline.waitForLog('landline drains')
+    return { landline, open, ended }
+  }
+  const patient = await held()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) patient.landline.process.kill(signal)
+  t.equal(await patient.landline.metric('landline_tunnels_active'), 1)
+  patient.open.end('still here')
+  t.equal((await patient.open.toArray()).join(''), 'still here')
+  t.equal(await patient.ended, 0)
+
+  const hasty = await held()
+  const again = setInterval(() => hasty.landline.process.kill('SIGTERM'), 100)
+  t.equal(await hasty.ended, 1)
+  clearInterval(again)
 })
