@@ -64,7 +64,8 @@ export class BreakglassBook {
   /** One change after the other. */
   #changes: Promise<unknown> = Promise.resolve()
   #covered: { readonly under: Policy; readonly lifts: readonly Active[]; readonly policy: Policy } | null = null
-  readonly #owed: (() => void)[] = []
+  /** Resolves with what gives a record up, once its first try is over. */
+  readonly #owed: Promise<() => void>[] = []
 
   constructor(options: BreakglassBookOptions) {
     this.#options = options
@@ -153,10 +154,9 @@ export class BreakglassBook {
   /** Looks no more, and no longer tries what cannot be recorded. What is lifted goes on with the next start. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer)
-    this.#timer = undefined
     await this.#changes
     clearTimeout(this.#timer)
-    for (const giveUp of this.#owed) giveUp()
+    for (const tried of this.#owed) void tried.then((giveUp) => giveUp())
   }
 
   #check({ rules, until }: Begin, now: number): void {
@@ -199,9 +199,7 @@ export class BreakglassBook {
   #recordEnd(lift: Breakglass, by: string): void {
     const { record, policy, log, now } = this.#options
     const event = ending(lift, policy(), by, now())
-    void untilDone('recording the end of break-glass', () => record(event), log).then((giveUp) =>
-      this.#owed.push(giveUp),
-    )
+    this.#owed.push(untilDone('recording the end of break-glass', () => record(event), log))
   }
 
   #timed(lift: Breakglass): Active {

@@ -17,7 +17,8 @@ export async function untilDone(what: string, work: () => Promise<unknown>, log:
       if (failures > 0) log.info({ failures }, `${what}: done after all`)
     } catch (error) {
       if (failures++ === 0) log.error({ err: error }, `${what}: not now, it is tried again`)
-      if (!stopped) timer = setTimeout(() => void attempt(), AGAIN_MS)
+      // Unreferenced: what cannot be done must not keep the process running.
+      if (!stopped) timer = setTimeout(() => void attempt(), AGAIN_MS).unref()
     }
   }
   await attempt()

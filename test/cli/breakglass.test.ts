@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { mock } from 'node:test'
 import t from 'tap'
 import { type Begin, BreakglassBook } from '../../cli/breakglass-book.ts'
 import { type Breakglass, type BreakglassStore, breakglassStore } from '../../cli/breakglass-store.ts'
@@ -27,7 +28,14 @@ interface World {
 
 function world({ store, at = START }: World = {}) {
   const clock = { now: at, elapsed: 5 }
-  const state = { policy: compiled(RULES), fails: false, kept: [] as readonly Breakglass[], active: -1 }
+  const state = {
+    policy: compiled(RULES),
+    fails: false,
+    kept: [] as readonly Breakglass[],
+    active: -1,
+    tries: 0,
+    hold: null as Promise<void> | null,
+  }
   const told: string[] = []
   const records: SystemEvent[] = []
   const log: string[] = []
@@ -36,6 +44,8 @@ function world({ store, at = START }: World = {}) {
     policy: () => state.policy,
     apply: async (lifts) => void told.push(`apply ${lifts.map(({ id }) => id).join()}`),
     async record(event) {
+      state.tries++
+      await state.hold
       if (state.fails) throw new Error('the disk is full')
       told.push(`record ${event.action}`)
       records.push(event)
@@ -157,6 +167,28 @@ t.test('it ends although the end cannot be recorded, and the record follows', as
   t.match(records[1], { action: 'breakglass-ended', facts: { ended: '2026-12-02T11:00:00.000Z' } })
   await book.stop()
 })
+
+for (const isUnderWay of [false, true]) {
+  t.test(
+    `an end whose ${isUnderWay ? 'first try is under way' : 'record has failed'} is tried no more after the stop`,
+    async (t) => {
+      const { book, state, log, pass } = world()
+      await book.begin(asked())
+      state.fails = true
+      const { promise, resolve } = Promise.withResolvers<void>()
+      if (isUnderWay) state.hold = promise
+      mock.timers.enable({ apis: ['setTimeout'] })
+      t.teardown(() => mock.timers.reset())
+      await pass(HOUR)
+      await book.stop()
+      resolve()
+      await new Promise((resolve) => setImmediate(resolve))
+      t.match(log.at(-1), /recording the end of break-glass: not now/)
+      mock.timers.tick(HOUR)
+      t.equal(state.tries, 2, 'its beginning, and its end once')
+    },
+  )
+}
 
 t.test('a clock that is set back makes it no longer', async (t) => {
   const { book, clock, pass, zoom } = world()

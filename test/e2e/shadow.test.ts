@@ -1,5 +1,5 @@
 /** `serve --shadow`, as its users run it: real requests, the record, the metrics, reloads, and a bad file. */
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { LOOPBACK, origin, readSeries, run, scratch, start, startAndFail, waitFor } from './landline.ts'
@@ -78,6 +78,16 @@ t.test('a shadow is judged, told, reloaded, and never acts', async (t) => {
     { rules: 'now' },
   )
   await again.stop()
+})
+
+t.test('one that cannot be archived keeps no process from its end', async (t) => {
+  const dir = scratch(t)
+  mkdirSync(join(dir, 'data', 'audit'), { recursive: true })
+  writeFileSync(join(dir, 'data', 'audit', 'rules'), 'not a folder')
+  writeFileSync(join(dir, 'next.yaml'), rules('next', 'block'))
+  const landline = await start(t, { dir, rules: rules('now', 'log'), flags: ['--shadow', 'next.yaml'] })
+  await landline.waitForLog('archiving the shadow: not now')
+  t.equal(await landline.stop(), 0)
 })
 
 t.test('a bad shadow refuses the start, and is named', async (t) => {
