@@ -12,8 +12,9 @@ import { errorName } from './error.ts'
 import type { AuditLog } from './meter.ts'
 import type { SigningKey } from './note.ts'
 import type { OwnEvent } from './record.ts'
+import { replaceFile } from './replace.ts'
 import type { ReviewState } from './reviews.ts'
-import { type Tail, writeAll } from './tail.ts'
+import type { Tail } from './tail.ts'
 import type { Tree } from './tree.ts'
 
 export interface SealerOptions {
@@ -106,23 +107,13 @@ export class Sealer {
 
   /** Takes the checkpoints of purged records out of the file. Rejects with the system's error; then the file is as it was. */
   async prune(through: number): Promise<void> {
-    const { dir, disk, onDamage } = this.#options
+    const { dir, onDamage } = this.#options
     const path = join(dir, CHECKPOINTS)
     const size = (await stat(path)).size
     if (size !== this.#length) onDamage(CHECKPOINTS, `it has ${size} bytes, of ${this.#length} written`)
     const left = await withoutPurged(path, through)
     if (left === null || left.length === size) return
-    const aside = `${path}.tmp`
-    const file = await disk.open(aside, 'new')
-    try {
-      await file.truncate(0)
-      await writeAll(file, left, 0)
-      await file.datasync()
-    } finally {
-      await file.close()
-    }
-    await disk.rename(aside, path)
-    await disk.syncFolder(dir)
+    await replaceFile(dir, CHECKPOINTS, left)
     this.#length = left.length
   }
 

@@ -114,7 +114,10 @@ export class Writer {
     })
   }
 
-  /** Writes what waits, once, and signs it. Resolves with true when that is done or failed, false when the disk hangs. Later records are refused. */
+  /**
+   * Writes what waits, once, and signs it. Resolves with true when that is done or failed, false when the disk hangs. Later records are refused.
+   * To be called when what was asked of `seal` and `prune` is over.
+   */
   async close(): Promise<boolean> {
     this.#closed = true
     const { promise: hung, resolve } = Promise.withResolvers<false>()
@@ -133,7 +136,6 @@ export class Writer {
     while (this.#run !== null) await this.#run
     this.#isFinishing = true
     this.#retry.cancel()
-    this.#turns.refuse()
     // Twice, as sealing may find something that belongs on the record.
     for (let again = true, times = 0; again && times < 2; times++) {
       if (this.#hasRecords) await this.#drain()
