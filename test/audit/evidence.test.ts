@@ -125,13 +125,14 @@ t.test(
             datasync: () => file.datasync().finally(() => calls.push(`sync ${what}`)),
           }
         },
+        syncFolder: (path) => realDisk.syncFolder(path).finally(() => calls.push('sync folder')),
       }
       const checkpointed = () => void calls.push('told')
       const { audit } = await openSigned(t.testdir(), newKey(), { sync, disk }, { records: 1, checkpointed })
-      calls.length = 0
+      t.same(calls.splice(0), ['write checkpoint', 'sync checkpoint', 'sync folder'], 'who signs')
       await audit.record(denial())
       await until(() => calls.includes('told'))
-      const want = ['write log', 'sync log', 'write checkpoint', 'sync checkpoint', 'told']
+      const want = ['sync folder', 'write log', 'sync log', 'write checkpoint', 'sync checkpoint', 'told']
       t.same(
         calls.filter((call) => !call.endsWith('cache')),
         want,
@@ -142,26 +143,48 @@ t.test(
   },
 )
 
-t.test('where no checkpoint can be written, records go on, and it is tried again', async (t) => {
+t.test('a clock that is set back holds up no checkpoint', async (t) => {
   const dir = t.testdir()
-  const key = newKey()
-  let isFull = true
-  const disk: Disk = {
-    ...realDisk,
-    open: (path, kind) =>
-      isFull && path.endsWith(CHECKPOINTS) ? Promise.reject(new Error('ENOSPC')) : realDisk.open(path, kind),
-  }
-  const { audit, counts } = await openSigned(dir, key, { disk }, { records: 2 })
-  for (let n = 0; n < 3; n++) await audit.record(denial(n))
-  await until(() => counts.writeErrors > 0)
-  t.ok(audit.healthy())
-  t.match(counts.logged.at(-1), 'error audit: no checkpoint could be written')
-  isFull = false
-  await audit.record(denial())
+  let now = NOON
+  const { audit, tick } = await openSigned(dir, newKey(), { now: () => now })
+  await audit.record(denial(1))
+  now -= 1
+  tick()
+  await audit.record(denial(2))
+  t.same(await sizes(dir), [1])
   await audit.close()
-  t.same(told(await verify(dir, [key.verifier])), ['consistent'])
-  t.equal((await sizes(dir)).at(-1), 4)
 })
+
+for (const [where, open] of [
+  ['no checkpoint can be written', () => Promise.reject(new Error('ENOSPC'))],
+  [
+    'a checkpoint is written by half',
+    async (path: string, kind: 'existing' | 'new') => {
+      const file = await realDisk.open(path, kind)
+      return { ...file, write: (bytes: Uint8Array, at: number) => file.write(bytes.subarray(0, bytes.length / 2), at) }
+    },
+  ],
+] as const)
+  t.test(`where ${where}, records go on, and it is tried again`, async (t) => {
+    const dir = t.testdir()
+    const key = newKey()
+    let isFull = true
+    const disk: Disk = {
+      ...realDisk,
+      open: (path, kind) => (isFull && path.endsWith(CHECKPOINTS) ? open : realDisk.open)(path, kind),
+    }
+    const { audit, counts } = await openSigned(dir, key, { disk }, { records: 2 })
+    for (let n = 0; n < 3; n++) await audit.record(denial(n))
+    await until(() => counts.writeErrors > 0)
+    t.ok(audit.healthy())
+    t.match(counts.logged.at(-1), 'error audit: no checkpoint could be written')
+    isFull = false
+    await audit.record(denial())
+    await audit.close()
+    t.same(told(await verify(dir, [key.verifier])), ['consistent'])
+    t.equal((await sizes(dir)).at(-1), 4)
+    t.notOk(counts.recorded.recovered, 'nor is the file taken for one that others have changed')
+  })
 
 t.test('a restart goes on with the tree, with its cache, without it and with a wrong one', async (t) => {
   for (const [name, spoil] of [

@@ -90,6 +90,22 @@ t.test('a write that puts down only a part goes on with the rest', async (t) => 
   t.same([readLog(dir).records.length, readLog(dir).faults], [20, []])
 })
 
+t.test('block: what nobody waits for outlasts a failure that refuses the others', async (t) => {
+  const dir = t.testdir()
+  let now = NOON
+  const { audit, disk, recovered } = await open(dir, { now: () => now, repeatSeconds: 60 })
+  const reference = await audit.record(denial())
+  t.equal(await audit.record(denial()), reference)
+  now += 60_000
+  disk.faults.set('write', 'ENOSPC')
+  t.equal(await audit.record(denial()).catch(codeOf), 'ERR_AUDIT_WRITE')
+  disk.faults.clear()
+  await recovered()
+  await audit.close()
+  const { records, faults } = readLog(dir)
+  t.same([faults, records.map(({ event }) => event.action)], [[], ['block', 'repeat', 'recovered']])
+})
+
 t.test('continue: callers go on, their records follow in order when there is space', async (t) => {
   const dir = t.testdir()
   const { audit, disk, recovered } = await open(dir, { onFailure: 'continue' })
@@ -174,7 +190,13 @@ t.test('what is written, or was refused, makes room for as much again', async (t
   for (let round = 0; round < 4; round++) {
     const release = Promise.withResolvers<void>()
     disk.hold = release.promise
-    const results = await Promise.allSettled(Array.from({ length: 5 }, (_, n) => audit.record(denial(n))))
+    const { syncs } = disk
+    const first = audit.record(denial())
+    first.catch(() => {})
+    while (disk.syncs === syncs) await wait(1)
+    // One hangs on its way, and the others wait behind it.
+    const others = Array.from({ length: 5 }, (_, n) => audit.record(denial(n)))
+    const results = await Promise.allSettled([first, ...others])
     t.ok(results.every((result) => result.status === 'rejected' && codeOf(result.reason) === 'ERR_AUDIT_STALLED'))
     disk.hold = null
     release.resolve()
@@ -245,6 +267,22 @@ t.test('closing on a failing disk tries once more and says what stays unwritten'
   await audit.record(denial())
   await audit.close()
   t.match(counts.logged.at(-1), /^error audit: closed with records unwritten/)
+})
+
+t.test('a file that stands where the next segment is to begin is not written to', async (t) => {
+  const dir = t.testdir()
+  let now = NOON
+  const { audit, recovered } = await open(dir, { now: () => now })
+  await audit.record(denial(1))
+  now += 86_400_000
+  const next = join(dir, 'audit-20261124T120000Z-000000000002.jsonl')
+  writeFileSync(next, 'not ours')
+  t.equal(await audit.record(denial(2)).catch(codeOf), 'ERR_AUDIT_WRITE')
+  t.equal(readFileSync(next, 'utf8'), 'not ours')
+  rmSync(next)
+  await recovered()
+  await audit.close()
+  t.same([readLog(dir).records.length, readLog(dir).faults], [2, []])
 })
 
 const MEDDLING: { name: string; meddle: (path: string) => void; what: RegExp }[] = [

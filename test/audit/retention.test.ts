@@ -1,15 +1,17 @@
 /** Old segments compressed and purged: what goes, what stays, that the rest is still proven, and that no crash in between matters. */
-import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import t from 'tap'
 import type { AuditOptions } from '../../audit/audit.ts'
+import { CHECKPOINTS } from '../../audit/checkpoint-file.ts'
 import { type Disk, type DiskFile, realDisk } from '../../audit/disk.ts'
 import { lookUp } from '../../audit/look-up.ts'
 import { Frontier, leafHash } from '../../audit/merkle.ts'
 import type { SigningKey } from '../../audit/note.ts'
 import { queryLog } from '../../audit/query.ts'
 import { readRecords } from '../../audit/read.ts'
+import type { RecordedEvent } from '../../audit/record.ts'
 import { tallyName } from '../../audit/tally-file.ts'
 import type { SystemEvent } from '../../rules/events.ts'
 import {
@@ -25,7 +27,7 @@ import {
   writeFiles,
   writeSigned,
 } from './evidence-helpers.ts'
-import { denial, NOON, openWith, type Plain } from './helpers.ts'
+import { denial, FaultyDisk, NOON, openWith, type Plain } from './helpers.ts'
 
 const RETENTION = 10
 t.setTimeout(120_000)
@@ -236,6 +238,62 @@ t.test('what was tampered with is not purged: that is told, and recorded once', 
   const refused = (await recordsOf(dir)).find(({ event }) => event.action === 'purge')
   t.match(refused.event, { outcome: 'failure', reason: /^Nothing is purged: the records up to \d+ are not what was/ })
   t.ok(signed.counts.logged.includes('error audit: old records cannot be purged'))
+})
+
+t.test('checkpoints that were put back are told of, and only once', async (t) => {
+  const dir = t.testdir()
+  const key = newKey()
+  await someDays(dir, key)
+  const path = join(dir, CHECKPOINTS)
+  const before = readFileSync(path)
+  const { audit, counts } = await openSigned(dir, key, housekeeping(12))
+  await audit.tidy()
+  t.ok(statSync(path).size < before.length)
+  writeFileSync(path, before)
+  await audit.tidy()
+  await audit.close()
+  t.equal(counts.recorded.recovered, 1)
+  const told = (await recordsOf(dir)).findLast(({ event }) => event.action === 'recovered')
+  t.match(told, { event: { outcome: 'failure' }, landline: { facts: { file: CHECKPOINTS } } })
+})
+
+/** A disk that takes no checkpoint. */
+const UNSIGNED: Disk = {
+  ...realDisk,
+  open: (path, kind) => (path.endsWith(CHECKPOINTS) ? Promise.reject(new Error('EIO')) : realDisk.open(path, kind)),
+}
+
+t.test('nothing goes while the record of its purge cannot be signed', async (t) => {
+  const dir = t.testdir()
+  const key = newKey()
+  await someDays(dir, key)
+  const oldest = () => segmentsOf(dir)[0]?.slice(6, 14)
+  await tidyOn(dir, key, 12, { disk: UNSIGNED })
+  t.equal(oldest(), '20261123')
+  let removed = 0
+  const remove = (path: string) => (removed++ === 0 ? realDisk.remove(path) : Promise.reject(new Error('EIO')))
+  await tidyOn(dir, key, 12, { disk: { ...realDisk, remove } })
+  const [interrupted] = segmentsOf(dir)
+  rmSync(join(dir, CHECKPOINTS))
+  await tidyOn(dir, key, 12, { disk: UNSIGNED })
+  t.equal(segmentsOf(dir)[0]?.slice(0, 36), interrupted?.slice(0, 36), 'nor what one left that was interrupted')
+  await tidyOn(dir, key, 12)
+  t.equal(oldest(), '20261125')
+})
+
+t.test('nothing goes while the purge cannot be recorded, and a stop does not wait for that', async (t) => {
+  const dir = t.testdir()
+  const key = newKey()
+  await someDays(dir, key)
+  const disk = new FaultyDisk()
+  const purging = Promise.withResolvers<void>()
+  const onRecord = ({ action }: RecordedEvent) => action === 'purge' && purging.resolve()
+  const { audit } = await openSigned(dir, key, housekeeping(12, { disk, onFailure: 'continue', onRecord }))
+  disk.faults.set('write', 'ENOSPC')
+  void audit.tidy()
+  await purging.promise
+  await audit.close()
+  t.equal(segmentsOf(dir)[0]?.slice(6, 14), '20261123')
 })
 
 t.test('a purge that nobody signed explains nothing', async (t) => {

@@ -531,6 +531,21 @@ t.test('a checkpoint of another log does not count, though the key is the same',
   t.equal((await verify(dir, [key.verifier], other)).result, 'tampered')
 })
 
+t.test('checkpoints that stand after longer ones in two places are told as two', async (t) => {
+  const dir = t.testdir()
+  const { files, key } = await smallLog(dir)
+  const again = (entries: string[]) => [...entries.toSpliced(3, 0, entries[1] ?? ''), ...entries.slice(1, 3)]
+  writeFiles(dir, withEntries(files, again))
+  const { problems } = await verify(dir, [key.verifier])
+  t.match(
+    problems.map(({ message }) => message),
+    [
+      'the checkpoint of 4 records stands after one of 8',
+      'the checkpoint of 4 records stands after one of 21, and so does 1 behind it',
+    ],
+  )
+})
+
 t.test('a checkpoint alone makes nothing intact, nor a key alone', async (t) => {
   const dir = t.testdir()
   const { key } = await smallLog(dir)
