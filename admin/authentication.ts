@@ -30,7 +30,6 @@ export interface AuthenticatorOptions {
 }
 
 const KNOWN_MS = 60_000
-const MAX_KNOWN = 100
 const MAX_WAITING = 16
 /** Of one address: a flood from one place leaves room for others. */
 const MAX_WAITING_EACH = 4
@@ -49,9 +48,9 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   const secret = randomBytes(32)
   const addresses = new Throttle({ ...OF_ADDRESS, now })
   const names = new Throttle({ ...OF_USER, now })
-  /** Fingerprint of credentials that were right → when that is to be looked at again. */
+  /** Fingerprint of credentials that were right, of which there are few → when that is to be looked at again. */
   const known = new Map<string, number>()
-  /** Where each user has logged in from: there, others' failures do not slow the user down. */
+  /** Where each user has logged in from, oldest first: there, others' failures do not slow the user down. */
   const homes = new Set<string>()
   const turns = createTurns(MAX_WAITING, MAX_WAITING_EACH)
 
@@ -65,7 +64,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       if (user && print && (known.get(print) ?? 0) > now()) return { kind: 'user', user }
       const from = networkOf(address)
       const isAtHome = homes.has(`${name} ${from}`)
-      const waitMs = () => Math.max(addresses.waitMs(from), user && !isAtHome ? names.waitMs(name) : 0)
+      const waitMs = () => Math.max(addresses.waitMs(from), isAtHome ? 0 : names.waitMs(name))
       if (waitMs() > 0) return { kind: 'throttled', retryMs: waitMs() }
       const turn = turns.take(from)
       if (turn === null) return { kind: 'busy', retryMs: BUSY_RETRY_MS }
@@ -84,8 +83,12 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
         return { kind: 'wrong', user: user?.name ?? null }
       }
       addresses.succeeded(from)
-      if (print) remember(known, print, now() + KNOWN_MS)
-      keepNewest(homes.add(`${name} ${from}`), MAX_HOMES)
+      if (print) known.set(print, now() + KNOWN_MS)
+      homes.add(`${name} ${from}`)
+      for (const oldest of homes) {
+        if (homes.size <= MAX_HOMES) break
+        homes.delete(oldest)
+      }
       return { kind: 'user', user }
     },
   }
@@ -103,23 +106,6 @@ function parseBasic(authorization: string | undefined): { readonly name: string;
 function fingerprint(secret: Buffer, name: string, password: string, { salt, tag }: PasswordHash): string {
   const text = JSON.stringify([name, password, salt.toString('base64'), tag.toString('base64')])
   return createHmac('sha256', secret).update(text).digest('base64')
-}
-
-function remember(known: Map<string, number>, print: string, until: number): void {
-  known.delete(print)
-  known.set(print, until)
-  keepNewest(known, MAX_KNOWN)
-}
-
-/** Sets and maps keep the order in which things were added. */
-function keepNewest(
-  of: { readonly size: number; keys(): Iterable<string>; delete(key: string): boolean },
-  most: number,
-) {
-  for (const oldest of of.keys()) {
-    if (of.size <= most) return
-    of.delete(oldest)
-  }
 }
 
 /** An IPv6 client has a /64 of its own to choose addresses from. */

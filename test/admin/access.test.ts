@@ -116,6 +116,8 @@ t.test('failures slow down, more and more, and are forgotten', async (t) => {
   for (const key of ['a', 'a', 'b', 'c', 'd']) throttle.failed(key)
   throttle.failed('a')
   t.equal(throttle.waitMs('a'), 0, 'the oldest key made room')
+  for (const key of ['x', 'x', 'x', 'y', 'z', 'x', 'other']) throttle.failed(key)
+  t.ok(throttle.waitMs('x') > 0, 'and that is the one that failed longest ago')
   for (const _ of '1234') throttle.failed('d')
   throttle.succeeded('d')
   t.equal(throttle.waitMs('d'), 0)
@@ -217,6 +219,34 @@ t.test('guessing slows down the address that guesses, and hardly its victim', as
   t.equal(await ask('anna:anna', '192.0.2.9'), 'user anna', 'but not where anna has logged in before')
   clock.at += 10_000
   t.equal(await ask('anna:anna', '203.0.113.99'), 'user anna', 'and nobody for more than ten seconds')
+})
+
+t.test('who gets it right has all failures free again', async (t) => {
+  const { ask } = authenticator()
+  for (const given of ['1', '2', '3', '4', '5', 'anna', '6', '7', '8', '9'])
+    t.equal(await ask(`anna:${given}`), given === 'anna' ? 'user anna' : 'wrong anna')
+})
+
+t.test('a flood of names that nobody has makes none be forgotten that is guessed at', async (t) => {
+  const { ask } = authenticator()
+  for (let n = 0; n < 22; n++) await ask('anna:x', `198.51.100.${n}`)
+  for (let n = 0; n < 10_000; n++) await ask(`nobody ${n}:x`, `10.0.${n >> 8}.${n & 255}`)
+  t.equal(await ask('anna:anna', '203.0.113.9'), 'throttled')
+})
+
+t.test('where somebody has logged in is remembered of so many places', async (t) => {
+  const { clock, ask } = authenticator()
+  const homes = (first: number, last: number) =>
+    Array.from({ length: last - first }, (_, n) => `10.0.${(first + n) >> 8}.${(first + n) & 255}`)
+  for (const home of homes(0, 1001)) {
+    clock.at += 60_000
+    await ask('anna:anna', home)
+  }
+  clock.at += 60_000
+  for (let n = 0; n < 22; n++) await ask('anna:x', `198.51.100.${n}`)
+  const [oldest = '', next = ''] = homes(0, 2)
+  t.equal(await ask('anna:anna', oldest), 'throttled')
+  t.equal(await ask('anna:anna', next), 'user anna')
 })
 
 t.test('a flood of log-ins: one is hashed at a time, few wait', async (t) => {
