@@ -147,6 +147,7 @@ t.test('query: each filter picks what it names, in each form', async (t) => {
     ['a rule too', { action: ['stop', 'log'], rule: 'zoom-fixed-only' }, is((r) => r.event.action === 'log')],
     ['reference', { ref: records[3].event.id.toUpperCase() }, [records[3]]],
     ['source', { source: '10.10.0.1' }, is((r) => r.source?.ip === '10.10.0.1')],
+    ['source in another form', { source: '::ffff:10.10.0.1' }, is((r) => r.source?.ip === '10.10.0.1')],
     ['no such', { service: 'nothing' }, []],
     ['what stands elsewhere in the record', { segment: 'zoom-fixed-only' }, []],
   ]

@@ -1,6 +1,6 @@
 /** The log's output, on a pipe that is full for a while. */
 import { execFileSync } from 'node:child_process'
-import { closeSync, constants, openSync, readSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { LogOutput } from '../../cli/log-output.ts'
@@ -75,6 +75,28 @@ t.test('one text that is too much by itself is counted as well', async (t) => {
   await waitFor('a word on it', () => missing > 0)
   t.equal(missing, 60)
   t.equal(read(), 'next\n')
+})
+
+t.test('each time in which the log cannot be written is complained of once', async (t) => {
+  const dir = scratch(t)
+  const [full, disk] = ['/dev/full', join(dir, 'log')]
+  const descriptor = openSync(full, 'w')
+  t.teardown(() => closeSync(descriptor))
+  /** The lowest that is free is given out. */
+  const replaceBy = (path: string) => {
+    closeSync(descriptor)
+    t.equal(openSync(path, 'a'), descriptor)
+  }
+  const complaints: string[] = []
+  const output = new LogOutput({ descriptor, complain: (line) => complaints.push(line), missing: () => {} })
+  for (const times of [1, 2]) {
+    for (const line of ['one\n', 'two\n']) output.write(line)
+    t.match(complaints[times - 1], 'ENOSPC; it is tried again')
+    t.equal(complaints.length, times)
+    replaceBy(disk)
+    await waitFor('what waits', () => readFileSync(disk, 'utf8') === 'one\ntwo\n'.repeat(times))
+    replaceBy(full)
+  }
 })
 
 t.test('at the end, what waits has a last chance, and no more than that', async (t) => {
