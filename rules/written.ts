@@ -102,7 +102,7 @@ export function readWritten<S extends z.ZodType>(
   problems.push(...source.problems)
   if (source.value === undefined) return null
   const faults = shapeFaults(source.value, schema)
-  const told = new Set(source.problems.map(formatPlace))
+  const told = new Set(source.problems.filter(({ severity }) => severity === 'error').map(formatPlace))
   for (const { path, of, message } of faults) {
     const place = source.placeOf(path, of)
     // What could not be read there (an alias to nothing) is no wrong value besides.

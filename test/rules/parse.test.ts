@@ -162,6 +162,17 @@ t.test('all problems of all files are reported at once, in order', async (t) => 
   ])
 })
 
+t.test('a warning hides no error that stands in the same place', async (t) => {
+  const BOM = '\ufeff'
+  const { file, problems } = parsed(MAIN, `${BOM}version: 1\nname: x\n`)
+  t.equal(file, null)
+  t.match(problems.map(formatProblem).join('\n'), `${MAIN}:1:1: error: "unknown_clients" is missing`)
+  t.match(problems.map(formatProblem).join('\n'), `${MAIN}:1:1: warning: the file starts with a byte order mark`)
+  const files = new Map([...FILES, ['cases.yaml', `${BOM}testz: []\n`]])
+  const cases = parseRuleFile(MAIN, files, KNOWN, NOW, ['cases.yaml'])
+  t.match(cases.problems.map(formatProblem).join('\n'), 'cases.yaml:1:1: error: unknown key "testz"')
+})
+
 t.test('paths in an included file are relative to that file', async (t) => {
   const files = new Map([
     ['a/rules.yaml', 'version: 1\nunknown_clients: refuse\ninclude: b/more.yaml'],
