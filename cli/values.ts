@@ -129,8 +129,8 @@ export function wholeNumber(unit: string, least: number, most: number) {
 /** A number of bytes, or text with a unit: `64MiB`. */
 export function byteSize(least: number, most: number) {
   return value((input, wrong): number => {
-    const [, digits, unit] = /^(\d{1,15}) ?([KMG]iB|B)$/.exec(String(input)) ?? []
-    const bytes = unit === undefined ? input : Number(digits) * (SIZE_UNITS[unit] ?? Number.NaN)
+    const [, digits, unit = 'B'] = /^(\d{1,15})(?: ?([KMG]iB|B))?$/.exec(String(input)) ?? []
+    const bytes = Number(digits) * (SIZE_UNITS[unit] ?? Number.NaN)
     if (isWholeNumber(bytes, least, most)) return bytes
     return wrong(
       `${shown(input)} is not a size from ${least} to ${most} bytes: write a number of bytes, or as in 64KiB, 64MiB`,

@@ -174,6 +174,12 @@ const values: readonly (Given & { readonly name: string; readonly path: string; 
   { name: 'a size with a unit', file: 'audit: { segment_bytes: 1GiB }', path: 'audit.segmentBytes', want: 2 ** 30 },
   { name: 'a size as a number', file: 'audit: { segment_bytes: 4096 }', path: 'audit.segmentBytes', want: 4096 },
   {
+    name: 'a size as a number in a variable',
+    env: { LANDLINE_AUDIT_SEGMENT_BYTES: '4096' },
+    path: 'audit.segmentBytes',
+    want: 4096,
+  },
+  {
     name: 'a size in a variable',
     env: { LANDLINE_LIMITS_HEAD_BYTES: '32KiB' },
     path: 'limits.headBytes',
