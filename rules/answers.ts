@@ -37,11 +37,20 @@ function rulingsOf(policy: Policy, evidence: Evidence, clocks: Set<string>): Rea
     const next = judgements(policy, seat, service, evidence, clocks)
     const stricter = new Set<Ruling>()
     for (const x of standing) {
-      for (const y of next) stricter.add(x === policy.unjudged || isStricter(y, x) ? y : x)
+      for (const y of next) stricter.add(isOfNoService(policy, x) ? stricterOf(x, y) : stricterOf(y, x))
     }
     standing = stricter
   }
   return standing
+}
+
+function isOfNoService({ ipLiterals, unjudged }: Policy, ruling: Ruling): boolean {
+  return ruling === ipLiterals || ruling === unjudged
+}
+
+/** Of two that are as strict, the second. */
+function stricterOf(x: Ruling, y: Ruling): Ruling {
+  return isStricter(x, y) ? x : y
 }
 
 /** As `judge`, at all times from `at` on. Every exception ends, so that its rule can also stand. */

@@ -58,7 +58,8 @@ function strictest(policy: Policy, seat: Seat, evidence: Evidence, matches: read
     if (named === null || isNamedBefore(matches, index)) continue
     const next = judge(policy, seat, named, source, at)
     if (trace) narrateRules(policy, seat, named, source, at, trace)
-    if (ruling !== null && !isStricter(next, ruling)) continue
+    // As strict as what is said of a bare address, it says more: what the address is of.
+    if (ruling !== null && (service === null ? isStricter(ruling, next) : !isStricter(next, ruling))) continue
     ruling = next
     service = named
   }

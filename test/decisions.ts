@@ -202,6 +202,7 @@ export const DECISIONS: readonly DecisionCase[] = [
   { name: 'a bare address from an unknown client is judged', policy: 'conditions', from: '203.0.113.9', to: '203.0.113.80', want: 'block ip_literals', service: 'none', mode: 'enforce' },
   { name: 'a host of no service is no bare address, whatever it resolves to', policy: 'conditions', from: WIFI, to: 'example.org', resolved: '203.0.113.80', want: 'allow none' },
   { name: 'a bare address with an SNI is judged as its service too', policy: 'office', from: WIFI, to: '203.0.113.80', sni: 'zoom.us', want: 'block zoom-fixed-only', service: 'zoom' },
+  { name: 'a bare address with an SNI of a service as strict is of that service', policy: 'office', from: WIFI, to: '203.0.113.80', sni: 'webex.com', want: 'log roaming-meetings', service: 'cisco-webex' },
   { name: 'an SNI that is let through does not save a bare address', policy: 'conditions', from: WIFI, to: '203.0.113.80', sni: 'zoom.us', want: 'block ip_literals' },
   { name: 'an SNI of no service does not save a bare address', policy: 'office', from: WIFI, to: '203.0.113.80', sni: 'example.org', want: 'log ip_literals' },
   { name: 'a wired bare address with an SNI is judged as its service', policy: 'conditions', from: '10.11.0.1', to: '203.0.113.80', sni: 'zoom.us', want: 'block lab-but-teams' },

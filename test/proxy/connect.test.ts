@@ -3,7 +3,19 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t from 'tap'
-import { address, type Client, DESK, type Harness, originOf, STRANGER, startProxy, textOf, WIFI } from './harness.ts'
+import {
+  address,
+  type Client,
+  DESK,
+  type Harness,
+  originOf,
+  proxyOf,
+  RULES,
+  STRANGER,
+  startProxy,
+  textOf,
+  WIFI,
+} from './harness.ts'
 import { clientHello, extension, handshake, inRecords } from './hellos.ts'
 
 const proxy = await startProxy()
@@ -220,6 +232,19 @@ t.test('the first bytes say what a tunnel is for, and the strictest verdict stan
     destination: { domain: 'plain.test', ip: DESK },
     verdict: { rule: 'fixed-only', service: 'meet' },
   })
+})
+
+t.test('a bare address that is recorded is recorded again as the service that it turns out to be', async (t) => {
+  const origin = await originOf(t, echo)
+  const recording = await proxyOf(t, { rules: RULES.replace('ip_literals: allow', 'ip_literals: log') })
+  const hello = inRecords(clientHello('logged.test'))
+  const client = await tunnelTo(DESK, origin.port, { from: WIFI, by: recording })
+  client.send(hello)
+  await client.until((text) => text.length === hello.length)
+  client.close()
+  await recording.ended(1)
+  const told = recording.records.map(({ action, verdict }) => `${action} ${verdict.rule} ${verdict.service}`)
+  t.same(told, ['log ip_literals none', 'log watch logged', 'end watch logged'])
 })
 
 t.test('what begins as TLS or HTTP and gets no further is cut; all else goes on as judged', async (t) => {
