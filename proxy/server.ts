@@ -173,7 +173,9 @@ class ProxyServer implements Proxy {
     accept: (socket: Socket, source: Source) => void,
   ): Server {
     const found = new Map<string, Source>()
-    const keyOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`
+    // All four: at two addresses of ours, a balancer may come from the same port of its own.
+    const keyOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket) =>
+      `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
     const secured = this.#tlsServer(tls, (socket) => {
       const source = found.get(keyOf(socket))
       if (source === undefined) socket.destroy()
