@@ -102,6 +102,10 @@ export class Connection implements Carrier, Waiter {
     this.#isFirst = false
     const { options } = this.#context
     const source = this.#sources.ofRequest(connected, head)
+    if ('refused' in source) {
+      this.#refuse(new ProxyError('ERR_REQUEST', source), connected)
+      return 'close'
+    }
     const exchange = new Exchange(kindOf(head, options.ownHost), head.method, source, this, options)
     this.exchange = exchange
     let next: Next = 'close'

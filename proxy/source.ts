@@ -8,6 +8,7 @@ import type { SuspectReason } from '../rules/events.ts'
 import type { Address } from '../rules/model.ts'
 import { buildPrefixTable } from '../rules/prefix-table.ts'
 import { isForwardedField, walkForwarded } from './forwarded.ts'
+import { BAD_REQUEST, type Refusal } from './http/refusal.ts'
 import type { RequestHead } from './http/request.ts'
 import type { ListenerOptions } from './options.ts'
 import { MAX_PROXY_HEADER_BYTES, parseProxyHeader, type Told } from './proxy-protocol.ts'
@@ -38,8 +39,11 @@ export interface SourceReader {
    * Never rejects.
    */
   identify(wire: Wire): Promise<Source | null>
-  /** Who asks, on a connection that `identify` gave `connected` for: with `forwarded` each request says it anew. */
-  ofRequest(connected: Source, head: Pick<RequestHead, 'fields' | 'target'>): Source
+  /**
+   * Who asks, on a connection that `identify` gave `connected` for: with `forwarded` each request says it anew. A refusal where it
+   * says two things: one of them may be the client's own invention, to be whom it likes or nobody.
+   */
+  ofRequest(connected: Source, head: Pick<RequestHead, 'fields' | 'target'>): Source | Refusal
 }
 
 export function createSourceReader(
@@ -71,6 +75,7 @@ export function createSourceReader(
       const { address, port, path, fault } = walkForwarded(fields, connected.address, isTrusted)
       // A balancer that asks the proxy itself (a health check) speaks for nobody.
       if (fault !== null && (fault !== 'missing' || target.form !== 'origin')) suspects.note(fault)
+      if (fault === 'conflict') return BAD_REQUEST.clientContradicted
       return { address, port, learnt: 'forwarded', path, known: fault === null && !isGateway(address, suspects) }
     },
   }

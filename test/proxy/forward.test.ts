@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import t from 'tap'
-import { answer, answering, originOf, request, startProxy, WIFI } from './harness.ts'
+import { answer, answering, DESK, originOf, prefix, proxyOf, RULES, request, startProxy, WIFI } from './harness.ts'
 
 const proxy = await startProxy()
 t.teardown(() => proxy.close())
@@ -559,6 +559,29 @@ t.test('OPTIONS, and what may go no further, is answered where it was for the pr
     /^HTTP\/1\.1 403 /,
     'and the connection, which was kept, is served on',
   )
+})
+
+t.test('a client cannot make itself unknown by what its proxy passes on beside its own words', async (t) => {
+  const origin = await originOf(t, answering(answer('fine')))
+  const balanced = await proxyOf(t, {
+    rules: RULES.replace('refuse', 'classify').replace('except: { medium: wired }', 'medium: wireless'),
+    listeners: [{ host: DESK, port: 0, clientAddress: 'forwarded', trusted: [prefix(`${DESK}/32`)], tls: null }],
+  })
+  const url = `http://meet.test:${origin.port}/`
+  const told = `X-Forwarded-For: ${WIFI}`
+  t.match(
+    await balanced
+      .client()
+      .send(request('GET', url, [told, 'Connection: close']))
+      .all(),
+    / 403 /,
+  )
+  for (const invented of ['Forwarded: for=192.0.2.9', 'Forwarded: !', 'Forwarded: for=unknown']) {
+    const connecting = `CONNECT meet.test:${origin.port} HTTP/1.1\r\nHost: meet.test:${origin.port}\r\n`
+    for (const text of [request('GET', url, [told, invented]), `${connecting}${told}\r\n${invented}\r\n\r\n`])
+      t.match(await balanced.client().send(text).all(), /^HTTP\/1\.1 400 [\s\S]*name different clients/, invented)
+  }
+  t.equal(origin.count(), 0)
 })
 
 t.test('a loop is refused', async (t) => {
