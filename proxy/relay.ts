@@ -35,11 +35,8 @@ export async function relay(client: Wire, opened: Opened, context: Context): Pro
     await begin(tunnel, client, opened, context)
     await tunnel.done
   } catch (error) {
-    // Over: it ended before its opening was whole.
-    if (!tunnel.over) {
-      tunnel.close()
-      throw error
-    }
+    tunnel.close()
+    throw error
   } finally {
     tunnels.open.remove(place)
     options.observer.tunnelClosed((performance.now() - tunnel.startedAt) / 1000)

@@ -8,8 +8,6 @@ export class Tunnel {
   readonly startedAt = performance.now()
   /** True once nothing has moved for the idle time. */
   timedOut = false
-  /** `done` has been resolved. */
-  over = false
   readonly #client: Wire
   readonly #origin: Wire
   readonly #sent: Direction
@@ -78,7 +76,6 @@ export class Tunnel {
 
   /** For its directions, too. */
   finish(): void {
-    this.over = true
     this.#resolve()
   }
 }

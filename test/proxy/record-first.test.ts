@@ -139,6 +139,23 @@ t.test('the end of a tunnel tells the evidence that came since', async (t) => {
   )
 })
 
+t.test('a tunnel whose opening is denied was denied, whoever leaves while that is recorded', async (t) => {
+  const closed = Promise.withResolvers<void>()
+  const origin = await originOf(t, (socket) => socket.resume().on('close', () => closed.resolve()))
+  const { proxy, hold, asked, release } = await slowlyRecording(t)
+  const target = `plain.test:${origin.port}`
+  const client = proxy.client(WIFI).send(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`)
+  await client.until(isWhole)
+  hold()
+  client.send(inRecords(clientHello('meet.test')))
+  await asked
+  client.socket.resetAndDestroy()
+  await closed.promise
+  release()
+  t.match(await proxy.ended(1), [{ outcome: 'denied', error: 'http_request_denied' }])
+  t.same(actionsOf(proxy), ['sever', 'end'])
+})
+
 t.test('a client that its balancer does not name sits in no segment', async (t) => {
   const trusted = [prefix('127.0.0.1/32')]
   const proxy = await proxyOf(t, {
