@@ -114,7 +114,6 @@ export class Rejudge {
 
   /** Its record comes first; one that cannot be written keeps no tunnel open. */
   async #cut(exchange: Exchange, verdict: Verdict, policy: Policy, why: string): Promise<void> {
-    this.#deadlines.delete(exchange)
     try {
       await exchange.recordRejudged(verdict, policy, why)
     } catch (error) {
