@@ -3,9 +3,10 @@ import { type OpenMetricsContentType, Counter as PromCounter, Histogram as PromH
 import t from 'tap'
 import { Counter, Histogram } from '../../metrics/counting.ts'
 import { exposition, type Family } from '../../metrics/exposition.ts'
-import { mergeFamilies } from '../../metrics/merge.ts'
+import { addUp, amountsOf, mergeFamilies } from '../../metrics/merge.ts'
 import { createMetrics, type Metrics, type PolicyLabels } from '../../metrics/metrics.ts'
 import { MOST_VALUES } from '../../metrics/series.ts'
+import { createTrafficMetrics } from '../../metrics/traffic.ts'
 import type { ExchangeEnd, Limit, SuspectReason } from '../../rules/events.ts'
 import type { Verdict } from '../../rules/model.ts'
 
@@ -458,6 +459,21 @@ t.test('what several threads counted is written as one', async (t) => {
   t.match(body, /^landline_tunnel_seconds_count 1$/m)
   t.notMatch(body, 'only-there', 'who is late brings nothing back')
 })
+
+t.test(
+  'what a thread had counted outlasts it, what it had open does not; what is said of all is said once',
+  async (t) => {
+    const [main, thread] = [create(), createTrafficMetrics()]
+    for (const metrics of [main, thread]) metrics.policyChanged(POLICY, null)
+    thread.ended(END)
+    thread.tunnelOpened()
+    const ended = amountsOf(await thread.families())
+    const { body } = await main.expose(OPENMETRICS, [addUp([[], ended]), await thread.families()])
+    t.match(body, /^landline_decisions_total{action="block",medium="wireless",service="zoom"} 2 # /m)
+    t.match(body, /^landline_tunnels_active 1$/m)
+    t.match(body, /^landline_rules_info{.*} 1$/m)
+  },
+)
 
 t.test('of exemplars the newest is kept', async (t) => {
   const family = (value: number, timestamp: number | null): Family => {

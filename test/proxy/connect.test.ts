@@ -427,6 +427,17 @@ t.test('with resolve_denied the record has the address of a refused name', async
   t.same(resolving.dials, [])
 })
 
+t.test('a tunnel that has ended is not counted any more', async (t) => {
+  const own = await startProxy()
+  const origin = await originOf(t, echo)
+  const client = await tunnelTo('plain.test', origin.port, { by: own })
+  client.close()
+  await own.ended(1)
+  const { told } = own.carried
+  await own.close()
+  t.equal(own.carried.told, told)
+})
+
 t.test('a recorded tunnel ends with a record of what it carried', async (t) => {
   const origin = await originOf(t, echo)
   const ends = proxy.ends.length

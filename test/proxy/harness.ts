@@ -59,7 +59,8 @@ export interface Harness {
   readonly fates: string[]
   readonly dials: string[]
   readonly lookups: string[]
-  readonly carried: { sent: number; received: number }
+  /** Bytes, and how often they were told. */
+  readonly carried: { sent: number; received: number; told: number }
   readonly errors: unknown[]
   policy: Policy
   /** Connections that are made by `client`, cut at `close`. */
@@ -93,7 +94,7 @@ export async function startProxy(given: HarnessOptions = {}): Promise<Harness> {
     lookups: [],
     errors: [],
   } as Pick<Harness, 'records' | 'ends' | 'allowed' | 'limits' | 'fates' | 'dials' | 'lookups' | 'errors'>
-  const carried = { sent: 0, received: 0 }
+  const carried = { sent: 0, received: 0, told: 0 }
   const watchers = new Set<() => void>()
   const clients: Client[] = []
   let policy = compiled(given.rules ?? RULES)
@@ -118,6 +119,7 @@ export async function startProxy(given: HarnessOptions = {}): Promise<Harness> {
       resolved: (result) => kept.lookups.push(result),
       tunnelBytes: (direction, bytes) => {
         carried[direction] += bytes
+        carried.told++
       },
       limitReached: (limit) => kept.limits.push(limit),
       tunnelsRejudged: (fate, count) => kept.fates.push(`${count} ${fate}`),

@@ -124,6 +124,18 @@ t.test('what is given time may be let through again before it is over', async (t
   proxy.policy = good
 })
 
+t.test('what was let through again has all of its time when it is denied anew', async (t) => {
+  const proxy = await proxyOf(t, { existingTunnels: 'drain' })
+  const good = proxy.policy
+  await tunnel(proxy, `meet.test:${await echo(t)}`)
+  for (const policy of [compiled(STRICT), good, compiled(STRICT)]) {
+    proxy.policy = policy
+    await proxy.proxy.rejudge(WHY)
+  }
+  t.same(proxy.fates, ['1 drained', '1 drained'])
+  proxy.policy = good
+})
+
 /** A tunnel to meet.test that new rules deny while its name is still looked up. */
 async function overtaken(t: Test, port: number): Promise<{ proxy: Harness; client: Client }> {
   const asked = Promise.withResolvers<void>()
