@@ -53,10 +53,6 @@ export class Rejudge {
     return cut
   }
 
-  stop(): void {
-    clearTimeout(this.#timer)
-  }
-
   async #untilDone(): Promise<void> {
     for (let why = this.#next; why !== null; why = this.#next) {
       this.#next = null
@@ -127,7 +123,8 @@ export class Rejudge {
     clearTimeout(this.#timer)
     const [first] = this.#deadlines.values()
     if (first === undefined) return
-    this.#timer = setTimeout(() => void this.#due(), Math.max(0, first.at - performance.now()) + 1)
+    // Unreferenced: once nothing is open, there is nothing to be cut.
+    this.#timer = setTimeout(() => void this.#due(), Math.max(0, first.at - performance.now()) + 1).unref()
   }
 
   /** Time is over for those that are still denied. */

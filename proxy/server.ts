@@ -123,7 +123,6 @@ class ProxyServer implements Proxy {
     if (this.#connections.size > 0) await gone
     clearTimeout(timer)
     clearInterval(this.#sampler)
-    this.#context.rejudge.stop()
     this.#context.tunnels.sample(this.#options.observer)
   }
 

@@ -190,6 +190,19 @@ t.test('a tunnel that was given time and ended within it is not severed after th
   t.same([proxy.records, proxy.fates], [[], ['1 drained']])
 })
 
+t.test('the time of a tunnel that has ended keeps no process running', async (t) => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+  const before = timers()
+  const proxy = await proxyOf(t, { existingTunnels: 'drain', limits: { drainMs: 60_000 } })
+  const client = await tunnel(proxy, `meet.test:${await echo(t)}`)
+  proxy.policy = compiled(STRICT)
+  await proxy.proxy.rejudge(WHY)
+  client.close()
+  await proxy.proxy.drain()
+  t.same(proxy.fates, ['1 drained'])
+  t.ok(timers() <= before)
+})
+
 t.test('each tunnel has its own time to go on', async (t) => {
   const proxy = await proxyOf(t, { existingTunnels: 'drain', limits: { drainMs: 60 } })
   const port = await echo(t)
