@@ -190,6 +190,26 @@ for (const isUnderWay of [false, true]) {
   )
 }
 
+t.test('after the stop nothing ends any more, not even what was begun meanwhile', async (t) => {
+  const { book, clock, state, records } = world()
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  await book.begin(asked())
+  const { promise, resolve } = Promise.withResolvers<void>()
+  state.hold = promise
+  const second = book.begin(asked({ rules: ['all'] }))
+  await new Promise((resolve) => setImmediate(resolve))
+  const stopped = book.stop()
+  clock.now += 2 * HOUR
+  mock.timers.tick(1000)
+  resolve()
+  await Promise.all([second, stopped])
+  mock.timers.tick(1000)
+  await new Promise((resolve) => setImmediate(resolve))
+  t.match(records, [{ action: 'breakglass' }, { action: 'breakglass' }])
+  t.equal(records.length, 2)
+})
+
 t.test('a clock that is set back makes it no longer', async (t) => {
   const { book, clock, pass, zoom } = world()
   await book.begin(asked())
