@@ -63,7 +63,7 @@ const TRAFFIC: Readonly<Record<TrafficAction | 'repeat', string>> = {
   except: trafficHead(ALLOWED, 'except', 'success'),
   refuse: trafficHead(DENIED, 'refuse', 'failure'),
   sever: trafficHead(DENIED, 'sever', 'failure'),
-  end: trafficHead('"type":["connection","allowed","end"]', 'end', 'success'),
+  end: trafficHead('"type":["connection","end"]', 'end', 'success'),
   repeat: trafficHead(DENIED, 'repeat', 'failure'),
 }
 

@@ -53,7 +53,7 @@ t.test('each traffic action has its ECS type and outcome', async (t) => {
     except: 'connection,allowed success',
     refuse: 'connection,denied failure',
     sever: 'connection,denied failure',
-    end: 'connection,allowed,end success',
+    end: 'connection,end success',
   }
   for (const action of TRAFFIC_ACTIONS) {
     const { event } = record(denial(1, { action }))
