@@ -1,10 +1,11 @@
 /** `landline doctor`: is the set-up sound, and are the addresses that the proxy sees true? */
 import { existsSync, readFileSync } from 'node:fs'
+import { matrix } from '../rules/matrix.ts'
 import type { Problem } from '../rules/model.ts'
 import type { Policy } from '../rules/policy.ts'
 import { runTests } from '../rules/policy-tests.ts'
 import { formatProblem } from '../rules/problems.ts'
-import { howMany } from '../rules/words.ts'
+import { howMany, shortened } from '../rules/words.ts'
 import { type ConfigFlags, formatConfigProblem, loadConfig } from './config.ts'
 import { addressFindings, type Machine, machineFindings, thisMachine } from './doctor-machine.ts'
 import { runningFindings } from './doctor-running.ts'
@@ -93,7 +94,24 @@ async function rulesOf(
       warning('rules', 'the file has no tests', 'write down what must never happen (docs/rule-file.md, "tests")'),
     )
   else found.push(ok('rules', `${howMany(passed, 'test passes', 'tests pass')}`))
-  return { policy, findings: found }
+  return { policy, findings: [...found, ...strangerFindings(policy, now)] }
+}
+
+/** Who is in no segment may have come there by a wrong address: no better a place than the others. */
+function strangerFindings(policy: Policy, now: number): readonly Finding[] {
+  const { services, cells } = matrix(policy, now)
+  const strangers = cells.at(-1) ?? []
+  const isOpen = (column: number) => strangers[column]?.action === 'allow' || strangers[column]?.action === 'log'
+  const open = services.filter((_, column) => isOpen(column) && cells.some((row) => row[column]?.action === 'block'))
+  if (open.length === 0) return []
+  const labels = shortened(open.map(({ label }) => label))
+  return [
+    warning(
+      'rules',
+      `a client in no segment may use what is blocked in some: ${labels}`,
+      'block it for all but the media that may (except: { medium: wired }), name the medium unknown too, or unknown_clients: refuse',
+    ),
+  ]
 }
 
 function problemFinding(problem: Problem): Finding {

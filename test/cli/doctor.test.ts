@@ -18,6 +18,7 @@ segments:
 rules: [{ id: z, service: zoom, medium: wireless, action: block }]
 tests: [{ from: 127.0.0.2, to: zoom.us, expect: block }]
 `
+const CLASSIFYING = RULES.replace('refuse', 'classify')
 /** A machine on which nothing is odd. */
 const SOUND: Machine = {
   read: (path) =>
@@ -56,9 +57,10 @@ t.test('each cause is named, with its remedy', async (t) => {
     'landline.yaml': `rules: rules.yaml\n${PUBLIC}`,
     'bad.pem': 'no certificate',
   })
-  const at = (name: string, text: string) => {
+  const at = (name: string, text: string, rules?: string) => {
     mkdirSync(join(dir, name), { recursive: true })
-    writeFileSync(join(dir, name, 'landline.yaml'), `rules: ../rules.yaml\n${text}`)
+    if (rules !== undefined) writeFileSync(join(dir, name, 'rules.yaml'), rules)
+    writeFileSync(join(dir, name, 'landline.yaml'), rules === undefined ? `rules: ../rules.yaml\n${text}` : text)
     return join(dir, name)
   }
   const cases: readonly (readonly [
@@ -70,6 +72,23 @@ t.test('each cause is named, with its remedy', async (t) => {
   ])[] = [
     ['nothing odd', SOUND, dir, null],
     ['a container with IPv6', CONTAINER, dir, null],
+    [
+      'no segment as the better place',
+      SOUND,
+      at('strangers', `${PUBLIC}rules: rules.yaml\n`, CLASSIFYING),
+      'a client in no segment may use what is blocked in some: zoom',
+      /except: \{ medium: wired \}/,
+    ],
+    [
+      'no segment as a place like others',
+      SOUND,
+      at(
+        'none',
+        `${PUBLIC}rules: rules.yaml\n`,
+        CLASSIFYING.replace('medium: wireless, a', 'except: { medium: wired }, a'),
+      ),
+      null,
+    ],
     [
       'no IPv6 in it',
       { ...CONTAINER, hasGlobalIPv6: () => false },
