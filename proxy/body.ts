@@ -20,6 +20,8 @@ export interface BodyOptions {
   readonly malformed: FailureCode
   /** What is to leave together with the first bytes of the body, that is at once where there are none yet. */
   readonly head?: string
+  /** Where the body is broken from its first bytes on, the head does not leave. */
+  readonly holdsHead?: boolean
   /** Called once: the whole body has been handed to the receiving socket (null), or never will be. */
   readonly ended?: (error: Error | null) => void
 }
@@ -35,6 +37,7 @@ export class BodyRelay implements Consumer {
   #incomplete: FailureCode
   #malformed: FailureCode
   #head: string
+  #holdsHead: boolean
   #left: number
   /** Called once and then let go of: a relay that has ended must not hold on to the exchange that it was of. */
   #ended: ((error: Error | null) => void) | null
@@ -43,12 +46,13 @@ export class BodyRelay implements Consumer {
   constructor(from: Wire, to: Wire, options: BodyOptions) {
     this.#from = from
     this.#to = to
-    const { framing, chunked, incomplete, malformed, head = '', ended = null } = options
+    const { framing, chunked, incomplete, malformed, head = '', holdsHead = false, ended = null } = options
     this.#framing = framing.kind
     this.#chunked = chunked
     this.#incomplete = incomplete
     this.#malformed = malformed
     this.#head = head
+    this.#holdsHead = holdsHead
     this.#ended = ended
     this.#left = framing.kind === 'length' ? framing.length : 0
     this.#decoder = framing.kind === 'chunked' ? new ChunkedDecoder() : null
@@ -98,7 +102,7 @@ export class BodyRelay implements Consumer {
   #decode(chunk: Buffer, decoder: ChunkedDecoder): number {
     const taken = decoder.push(chunk, 0, (buffer, start, end) => this.#send(buffer.subarray(start, end)))
     if (decoder.state === 'done' && this.#chunked) this.#to.write(this.#takeHead() + lastChunk(decoder.trailers))
-    else this.#to.write(this.#takeHead())
+    else if (decoder.state !== 'error' || !this.#holdsHead) this.#to.write(this.#takeHead())
     if (decoder.state === 'error') this.cancel(new ProxyError(this.#malformed))
     else if (decoder.state === 'done') this.#finish()
     return taken

@@ -105,8 +105,8 @@ async function attempt(
   client.watcher = { gone: () => giveUp(wire, client) }
   if (client.closed) giveUp(wire, client)
   if (head.bindsConnection) wire.isBound = true
-  wire.write(requestHeadForOrigin(head, { via: name, toParent: asked === 'parent', keepAlive: address !== null }))
-  const upload = head.framing.kind === 'none' ? NO_UPLOAD : uploadOf(forwarding, wire)
+  const text = requestHeadForOrigin(head, { via: name, toParent: asked === 'parent', keepAlive: address !== null })
+  const upload = head.framing.kind === 'none' ? noUpload(wire, text) : uploadOf(forwarding, wire, text)
   wire.onIdle(limits.idleMs, () => {
     const isTheClients = client.socket.writableLength > 0 || (!upload.complete && wire.socket.writableLength === 0)
     wire.destroy(new ProxyError(isTheClients ? 'ERR_IDLE' : 'ERR_RESPONSE_TIMEOUT'))
@@ -142,13 +142,20 @@ function bind({ client, head, exchange, context }: Forwarding, wire: Wire, addre
 
 const NO_UPLOAD: Upload = { complete: true, cancel: () => {} }
 
-/** The body of the request, on its way. */
-function uploadOf({ client, head: { framing } }: Forwarding, wire: Wire): Upload {
+function noUpload(wire: Wire, head: string): Upload {
+  wire.write(head)
+  return NO_UPLOAD
+}
+
+/** The head of the request, and its body on its way. */
+function uploadOf({ client, head: { framing } }: Forwarding, wire: Wire, head: string): Upload {
   const upload = new BodyRelay(client, wire, {
     framing,
     chunked: framing.kind === 'chunked',
     incomplete: 'ERR_REQUEST_INCOMPLETE',
     malformed: 'ERR_REQUEST',
+    head,
+    holdsHead: true,
     ended: (error) => {
       if (client.closed) giveUp(wire, client)
       else if (error !== null) wire.destroy(error)

@@ -292,6 +292,7 @@ t.test('an upload that breaks the rules is refused, and its origin sees no whole
   for (let turn = 0; seen.length < Object.keys(bad).length && turn < 500; turn++) await new Promise(setImmediate)
   t.equal(seen.length, Object.keys(bad).length, 'the connections to the origin are closed')
   for (const text of seen) t.notMatch(text, /\r\n0\r\n/)
+  t.equal(seen.filter((text) => text === '').length, 2, 'what is broken from its first chunk on is not begun')
 })
 
 t.test(
