@@ -112,7 +112,7 @@ async function userOf(request: IncomingMessage, options: ApiOptions): Promise<Us
   const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:|%.*$/g, '')
   const found = await authenticator.authenticate(request.headers.authorization, address)
   if (found.kind === 'user') return found.user
-  if (found.kind === 'wrong') await failedLogins.failed({ user: found.user, address })
+  if (found.kind === 'wrong' || found.kind === 'throttled') await failedLogins.failed({ user: found.user, address })
   throw refusalOf(found)
 }
 

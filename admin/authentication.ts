@@ -1,6 +1,6 @@
 /**
  * HTTP Basic (RFC 7617) against the users file. Hashing is slow on purpose, so it is what an attacker would use against us:
- * one runs at a time, few wait, whoever fails is slowed down, and who has just succeeded is known for a minute.
+ * one runs at a time, few wait, whoever fails is slowed down, and who has just succeeded is known there for a minute.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import { parseAddress } from '../rules/address.ts'
@@ -14,7 +14,9 @@ export type Authenticated =
   | { readonly kind: 'missing' }
   /** `user` is null where nobody of that name may log in: what was typed may be a password. */
   | { readonly kind: 'wrong'; readonly user: string | null }
-  | { readonly kind: 'throttled' | 'busy'; readonly retryMs: number }
+  /** Not looked at, right or wrong: others have failed before. `user` as above. */
+  | { readonly kind: 'throttled'; readonly user: string | null; readonly retryMs: number }
+  | { readonly kind: 'busy'; readonly retryMs: number }
 
 export interface Authenticator {
   /** Never rejects for what a client sends. */
@@ -27,6 +29,13 @@ export interface AuthenticatorOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly isPassword?: (password: string, hash: PasswordHash) => Promise<boolean>
+}
+
+interface LoggedIn {
+  /** Fingerprint of the credentials that were right. */
+  readonly print: string
+  /** When they are to be looked at again. */
+  readonly until: number
 }
 
 const KNOWN_MS = 60_000
@@ -48,11 +57,18 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   const secret = randomBytes(32)
   const addresses = new Throttle({ ...OF_ADDRESS, now })
   const names = new Throttle({ ...OF_USER, now })
-  /** Fingerprint of credentials that were right, of which there are few → when that is to be looked at again. */
-  const known = new Map<string, number>()
-  /** Where each user has logged in from, oldest first: there, others' failures do not slow the user down. */
-  const homes = new Set<string>()
+  /** Who has logged in from where, longest ago first: there, others' failures elsewhere do not slow the user down. */
+  const homes = new Map<string, LoggedIn>()
   const turns = createTurns(MAX_WAITING, MAX_WAITING_EACH)
+
+  const remember = (home: string, print: string) => {
+    homes.delete(home)
+    homes.set(home, { print, until: now() + KNOWN_MS })
+    for (const oldest of homes.keys()) {
+      if (homes.size <= MAX_HOMES) break
+      homes.delete(oldest)
+    }
+  }
 
   return {
     async authenticate(authorization, address) {
@@ -60,19 +76,22 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       if (given === null) return { kind: 'missing' }
       const { name, password } = given
       const user = users().get(name)
-      const print = user && fingerprint(secret, name, password, user.hash)
-      if (user && print && (known.get(print) ?? 0) > now()) return { kind: 'user', user }
       const from = networkOf(address)
-      const isAtHome = homes.has(`${name} ${from}`)
-      const waitMs = () => Math.max(addresses.waitMs(from), isAtHome ? 0 : names.waitMs(name))
-      if (waitMs() > 0) return { kind: 'throttled', retryMs: waitMs() }
+      const home = `${name} ${from}`
+      const waitMs = () => Math.max(addresses.waitMs(from), homes.has(home) ? 0 : names.waitMs(name))
+      const throttled = () => ({ kind: 'throttled', user: user?.name ?? null, retryMs: waitMs() }) as const
+      // Before all else: what was remembered would tell a right guess from a wrong one.
+      if (waitMs() > 0) return throttled()
+      const print = user ? fingerprint(secret, name, password, user.hash) : ''
+      const known = homes.get(home)
+      if (user && known?.print === print && known.until > now()) return { kind: 'user', user }
       const turn = turns.take(from)
       if (turn === null) return { kind: 'busy', retryMs: BUSY_RETRY_MS }
       let isRight = false
       try {
         await turn.come
         // Others of the same address may have failed while this one waited.
-        if (waitMs() > 0) return { kind: 'throttled', retryMs: waitMs() }
+        if (waitMs() > 0) return throttled()
         isRight = await compare(password, user?.hash ?? NOBODY)
       } finally {
         turn.done()
@@ -83,12 +102,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
         return { kind: 'wrong', user: user?.name ?? null }
       }
       addresses.succeeded(from)
-      if (print) known.set(print, now() + KNOWN_MS)
-      homes.add(`${name} ${from}`)
-      for (const oldest of homes) {
-        if (homes.size <= MAX_HOMES) break
-        homes.delete(oldest)
-      }
+      remember(home, print)
       return { kind: 'user', user }
     },
   }

@@ -1,7 +1,7 @@
 /**
- * Failed log-ins go on the record, and a storm of them must not fill it: the first of a user and address is recorded at once,
- * what follows within a minute is counted and told in one record at its end. Without the password; and without the name, where
- * nobody has it, since people type passwords there.
+ * Failed log-ins go on the record, and so do those that are not looked at because of earlier ones; a storm of them must not
+ * fill it: the first of a user and address is recorded at once, what follows within a minute is counted and told in one record
+ * at its end. Without the password; and without the name, where nobody has it, since people type passwords there.
  */
 import type { Recorder } from '../rules/events.ts'
 

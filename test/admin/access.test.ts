@@ -221,6 +221,28 @@ t.test('guessing slows down the address that guesses, and hardly its victim', as
   t.equal(await ask('anna:anna', '203.0.113.99'), 'user anna', 'and nobody for more than ten seconds')
 })
 
+t.test('who has to wait is not looked at, whatever is remembered of others', async (t) => {
+  const { state, ask } = authenticator()
+  const [owner, guesser] = ['192.0.2.1', '198.51.100.1']
+  t.equal(await ask('anna:anna', owner), 'user anna')
+  for (let n = 0; n < 6; n++) t.equal(await ask(`anna:${n}`, guesser), 'wrong anna')
+  const compared = state.compared
+  t.equal(await ask('anna:anna', guesser), 'throttled', 'the right password')
+  t.equal(await ask('anna:x', guesser), 'throttled', 'a wrong one')
+  for (let n = 0; n < 30; n++) t.equal(await ask('anna:anna', owner), 'user anna', 'the owner elsewhere')
+  t.equal(state.compared, compared, 'at no cost, for either')
+})
+
+t.test('a log-in is remembered for where it came from', async (t) => {
+  const { state, ask } = authenticator()
+  for (const _ of '12') {
+    t.equal(await ask('anna:anna', '192.0.2.1'), 'user anna')
+    t.equal(await ask('anna:anna', '2001:db8::1'), 'user anna')
+    t.equal(await ask('anna:anna', '2001:db8::2'), 'user anna')
+  }
+  t.equal(state.compared, 2)
+})
+
 t.test('who gets it right has all failures free again', async (t) => {
   const { ask } = authenticator()
   for (const given of ['1', '2', '3', '4', '5', 'anna', '6', '7', '8', '9'])

@@ -36,7 +36,8 @@ const routes: readonly ApiRoute[] = [
 function authenticated(authorization: string | undefined): Authenticated {
   const given = Buffer.from((authorization ?? '').replace('Basic ', ''), 'base64').toString()
   if (given === '') return { kind: 'missing' }
-  if (given === 'throttled' || given === 'busy') return { kind: given, retryMs: 1500 }
+  if (given === 'throttled') return { kind: given, user: 'anna', retryMs: 1500 }
+  if (given === 'busy') return { kind: given, retryMs: 1500 }
   const role = ROLES.find((known) => known === given)
   return role === undefined
     ? { kind: 'wrong', user: null }
@@ -255,7 +256,9 @@ t.test('calls of the admin port', async (t) => {
     if (status === 429 || status === 503) t.match(got.headers, { 'retry-after': '2' }, name)
     if (status === 200) t.notMatch(got.headers, { 'www-authenticate': /./ }, name)
   }
-  t.strictSame(failed, [{ user: null, address: '127.0.0.1' }], 'only wrong passwords are failed log-ins')
+  const failures = ['anna', null].map((user) => ({ user, address: '127.0.0.1' }))
+  t.strictSame(new Set(failed), new Set(failures), 'wrong passwords are failed log-ins, and what has to wait')
+  t.equal(failed.length, failures.length)
   t.strictSame(log, [], 'nothing of a request is logged')
 })
 
