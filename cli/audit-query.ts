@@ -2,6 +2,7 @@
 import { queryLog } from '../audit/query.ts'
 import type { AuditRecord } from '../audit/read.ts'
 import { COLUMNS, csvLine } from '../audit/render/csv.ts'
+import { visible } from '../rules/hidden.ts'
 import { howMany } from '../rules/words.ts'
 import { withLog } from './audit-files.ts'
 import { filterOf, nothingMatched, withoutAlias } from './audit-filter.ts'
@@ -73,11 +74,11 @@ async function printRows(found: AsyncIterable<readonly string[]>, isCsv: boolean
     }
     if (format === null && rows.length <= MEASURED_ROWS) continue
     format ??= tableOf(rows)
-    io.print(rows.map(format).join('\n'))
+    io.print(visible(rows.map(format).join('\n')))
     rows = []
     await io.drained?.()
   }
-  if (rows.length > 0) io.print(rows.map(format ?? tableOf(rows)).join('\n'))
+  if (rows.length > 0) io.print(visible(rows.map(format ?? tableOf(rows)).join('\n')))
 }
 
 /** Columns as wide as what the first rows hold: pseudonyms and IPv6 are far longer than most addresses. */

@@ -6,6 +6,7 @@ import { formatManifest, type Manifest } from '../audit/extract/manifest.ts'
 import type { Recorded } from '../audit/extract/write.ts'
 import { isLive } from '../audit/lock.ts'
 import type { Client } from '../audit/pseudonym.ts'
+import { hiddenIn } from '../rules/hidden.ts'
 import { type AdminClient, type AdminFlags, openAdminClient } from './admin-client.ts'
 import type { ExportAnswer, RevealAnswer } from './api-audit.ts'
 import { type Io, UsageError } from './io.ts'
@@ -81,6 +82,9 @@ export function textOf(flag: string, text: string | undefined): string {
   if (text === undefined)
     throw new UsageError(`--${flag} ${flag === 'note' || flag === 'reason' ? 'TEXT' : 'NAME'} is missing`)
   const trimmed = text.trim()
-  if (trimmed.length > 0 && trimmed.length <= 1000 && !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(trimmed)) return trimmed
-  throw new UsageError(`--${flag}: write one line of 1 to 1000 characters`)
+  if (trimmed.length === 0 || trimmed.length > 1000 || /[\t\r\n]/.test(trimmed))
+    throw new UsageError(`--${flag}: write one line of 1 to 1000 characters`)
+  const hidden = hiddenIn(trimmed)
+  if (hidden !== null) throw new UsageError(`--${flag}: leave out the hidden character ${hidden}`)
+  return trimmed
 }

@@ -1,6 +1,7 @@
 /** `landline audit rules DIR --at TIME`: which rules were in force then, word for word, and by what that is known. */
 import { type InForce, rulesInForce } from '../audit/in-force.ts'
 import type { RunState } from '../audit/run-state.ts'
+import { visible } from '../rules/hidden.ts'
 import { withLog } from './audit-files.ts'
 import { timeOf } from './audit-filter.ts'
 import { EXIT, type ExitCode, type Io, printJson } from './io.ts'
@@ -20,7 +21,7 @@ export async function auditRules({ dir, at: text, json = false }: AuditRulesFlag
   }
   const archived = await archivedRules(dir, found.revision, io.now())
   if (json) printJson(io, jsonOf(time, found, archived))
-  else for (const line of report(time, found, archived)) io.print(line)
+  else for (const line of report(time, found, archived)) io.print(visible(line))
   return archived?.isGenuine ? EXIT.fine : EXIT.incomplete
 }
 

@@ -3,6 +3,7 @@ import { type FoundRecord, lookUp } from '../audit/look-up.ts'
 import { formatInclusion } from '../audit/proof.ts'
 import type { AuditRecord } from '../audit/read.ts'
 import { clientOf } from '../audit/render/rendering.ts'
+import { visible } from '../rules/hidden.ts'
 import { howMany } from '../rules/words.ts'
 import { keysOf, withLog } from './audit-files.ts'
 import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
@@ -33,7 +34,7 @@ export async function auditShow({ dir, reference, keys, json }: AuditShowFlags, 
   const { id = null, version = null } = found.record.rule ?? {}
   const rule = id === null || version === null ? null : await ruleText(dir, version, id, io.now())
   if (json) printJson(io, jsonOf(found, rule))
-  else for (const line of report(found, rule)) io.print(line)
+  else for (const line of report(found, rule)) io.print(visible(line))
   if (found.isChanged) return EXIT.wrong
   return found.proof === null ? EXIT.incomplete : EXIT.fine
 }

@@ -1,3 +1,6 @@
+/** What a command may touch, and how it ends. */
+import { visible } from '../rules/hidden.ts'
+
 /** All that a command may touch besides the files that it is pointed to; a test passes its own. */
 export interface Io {
   /** One line to standard output. */
@@ -23,7 +26,7 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
-/** Prints one JSON value, as every command does with `--json`. */
+/** Prints one JSON value, as every command does with `--json`; what nobody sees in it is escaped. */
 export function printJson(io: Pick<Io, 'print'>, value: unknown): void {
-  io.print(JSON.stringify(value, null, 2))
+  io.print(visible(JSON.stringify(value, null, 2)))
 }

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod'
 import { quoted } from './address.ts'
+import { hiddenIn } from './hidden.ts'
 import { CATEGORIES, ID, MEDIA, MODES, RULE_ACTIONS, RULE_MODES, VERDICT_ACTIONS } from './model.ts'
 import { didYouMean } from './problems.ts'
 
@@ -14,9 +15,6 @@ const HOURS = /^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$/
 /** Keys that only the main file may have. */
 const MAIN_KEYS = ['version', 'name', 'include', 'unknown_clients', 'mode', 'otherwise', 'ip_literals']
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused; `\p{Cc}` is not in every editor's dialect
-const NO_CONTROLS = /^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$/
-
 // `error` texts go on after "must be", see shape.ts.
 const id = z.string().regex(ID, {
   error: '1 to 64 lower-case letters, digits, "-", "_" or ".", the first a letter or digit',
@@ -25,7 +23,9 @@ const text = (longest: number) =>
   z
     .string()
     .max(longest)
-    .regex(NO_CONTROLS, { error: 'text without control characters' })
+    .refine((value) => hiddenIn(value) === null, {
+      error: ({ input }) => `text without the hidden character ${hiddenIn(String(input))} (leave it out)`,
+    })
     .regex(/\S/, { error: 'text that is not blank' })
 /** A line break in a name would tear a line of output or of a log apart. */
 const line = (longest: number) => text(longest).regex(/^[^\t\n]*$/, { error: 'one line of text' })

@@ -111,6 +111,7 @@ t.test('export and verify-export: a line for each thing to know, or one JSON val
     [{ out: join(dir, 'new'), checkpoint: csv }, /no checkpoint in it|neither a checkpoint/],
     [{ out: join(dir, 'new'), by: undefined }, /--by NAME is missing/],
     [{ out: join(dir, 'new'), reason: 'two\nlines' }, /--reason: write one line/],
+    [{ out: join(dir, 'new'), reason: 'a\u202eb' }, /--reason: leave out the hidden character U\+202E/],
   ] as const)
     await t.rejects(exported(flags), { name: 'UsageError', message })
   t.notOk(existsSync(join(dir, 'new')))

@@ -6,12 +6,14 @@ import { CHECKPOINTS } from '../../audit/checkpoint-file.ts'
 import { auditConsistency } from '../../cli/audit-consistency.ts'
 import { auditKeygen } from '../../cli/audit-keygen.ts'
 import { auditQuery } from '../../cli/audit-query.ts'
+import { auditRules } from '../../cli/audit-rules.ts'
 import { auditShow } from '../../cli/audit-show.ts'
 import { auditSignOff } from '../../cli/audit-sign-off.ts'
 import { auditVerify } from '../../cli/audit-verify.ts'
 import { type Io, UsageError } from '../../cli/io.ts'
 import { compileSources, readSources } from '../../cli/load.ts'
 import { parseCommandLine } from '../../cli/options.ts'
+import { hiddenIn } from '../../rules/hidden.ts'
 import { checkpointsOf, DAY, LATER, newKey, openSigned } from '../audit/evidence-helpers.ts'
 import { denial, NOON, openWith, type Plain, readLog, systemEvent } from '../audit/helpers.ts'
 
@@ -357,6 +359,40 @@ t.test('show: the record, the rule as it stood, the neighbours and the proof', a
     code: 2,
     out: `NOT PROVEN: the log does not lead to the newest checkpoint, that of ${records.length} records: `,
   })
+})
+
+t.test('what nobody sees in a record or a rule is shown escaped', async (t) => {
+  const dir = t.testdir({ 'rules.yaml': RULES.replace('# the memo', '# the\u202e memo') })
+  const log = join(dir, 'log')
+  const main = join(dir, 'rules.yaml')
+  const { files, catalogue, ...sources } = await readSources(main)
+  const { policy } = compileSources({ files, catalogue, ...sources }, { monitor: false, now: NOON })
+  const { revision = '', name = '' } = policy ?? {}
+  const { audit } = await openSigned(log, newKey())
+  const texts = Object.fromEntries([...files].map(([path, text]) => [path, text ?? '']))
+  await audit.archive({ revision, main, files: texts, catalogue: Object.fromEntries(catalogue) })
+  const because = 'Memo\u2066 2020'
+  const denied = await audit.record(denial(1, { policy: { name, revision }, because }))
+  const lifted = await audit.record({
+    ...systemEvent('breakglass'),
+    facts: { ticket: 'CHG\u202e1', by: 'می\u200cخواهم' },
+  })
+  await audit.close()
+  const query = (flags: object) => run((io) => auditQuery({ dir: log, ...NO_FLAGS, ...flags }, io))
+  const show = (reference: string, json = false) => run((io) => auditShow({ dir: log, reference, keys: [], json }, io))
+  const printed = [
+    [(await query({})).out, 'ticket="CHG\\u202e1" by="می\u200cخواهم"'],
+    [(await query({ csv: true })).out, 'Memo\\u2066 2020'],
+    [(await show(lifted)).out, '"ticket": "CHG\\u202e1"'],
+    [(await show(denied)).out, '# the\\u202e memo'],
+    [(await show(denied, true)).out, '"reason": "Memo\\u2066 2020"'],
+    [(await run((io) => auditRules({ dir: log, at: undefined, json: false }, io))).out, '# the\\u202e memo'],
+  ] as const
+  for (const [out, want] of printed) {
+    t.ok(out.includes(want), want)
+    t.equal(hiddenIn(out), null, want)
+  }
+  t.match(JSON.parse((await show(denied, true)).out), { record: { event: { reason: because } } }, 'the same JSON')
 })
 
 t.test('keygen: a key is made once; its public half is printed', async (t) => {

@@ -255,6 +255,11 @@ t.test('days and hours are read as bits and minutes', async (t) => {
   }
 })
 
+t.test('the joiners that languages and emoji need are no hidden characters', async (t) => {
+  for (const text of ['می\u200cخواهم', 'क्\u200dष', '👩\u200d💻'])
+    t.equal(edited('en: "Use', `fa: "${text}", en: "Use`).rules[0]?.alternative?.fa, text)
+})
+
 t.test('what means the same is read the same', async (t) => {
   const domains = edited('[meet.partner.example]', '[MEET.Partner.Example., meet.partner.example]').services[0]?.domains
   t.strictSame(domains, ['meet.partner.example'])
