@@ -6,11 +6,11 @@ import { withLog } from './audit-files.ts'
 import { timeOf } from './audit-filter.ts'
 import { EXIT, type ExitCode, type Io, printJson } from './io.ts'
 import type { Flags } from './options.ts'
-import { type ArchivedRules, archivedRules } from './rule-text.ts'
+import { type ArchivedRules, archivedRules, CHANGED_ARCHIVE } from './rule-text.ts'
 
 export type AuditRulesFlags = Flags<'audit rules'> & { readonly dir: string }
 
-/** 0: known and archived, 1: no record tells, 2: known, but the text is not in the archive, or not that revision's. Throws UsageError. */
+/** 0: known and archived, 1: no record tells, or the archived text was changed, 2: known, but the text is not in the archive. Throws UsageError. */
 export async function auditRules({ dir, at: text, json = false }: AuditRulesFlags, io: Io): Promise<ExitCode> {
   const at = timeOf('at', text, io.now()) ?? io.now()
   const time = new Date(at).toISOString()
@@ -22,7 +22,8 @@ export async function auditRules({ dir, at: text, json = false }: AuditRulesFlag
   const archived = await archivedRules(dir, found.revision, io.now())
   if (json) printJson(io, jsonOf(time, found, archived))
   else for (const line of report(time, found, archived)) io.print(visible(line))
-  return archived?.isGenuine ? EXIT.fine : EXIT.incomplete
+  if (archived === null) return EXIT.incomplete
+  return archived.isGenuine ? EXIT.fine : EXIT.wrong
 }
 
 function jsonOf(time: string, { revision, record, isChange, run }: InForce, archived: ArchivedRules | null) {
@@ -63,7 +64,7 @@ function report(time: string, found: InForce, archived: ArchivedRules | null): s
   const head = [...runInWords(time, revision, run), `  ${since}`]
   if (archived === null) return [...head, '  its text is not in the archive']
   const { files, archivedAt } = archived.archived
-  const doubt = archived.isGenuine ? '' : '. The archived text does NOT make that revision: it was changed'
+  const doubt = archived.isGenuine ? '' : `. ${CHANGED_ARCHIVE}`
   const texts = Object.entries(files).flatMap(([path, text]) => ['', `── ${path}`, text.trimEnd()])
   return [...head, `  archived ${archivedAt}${doubt}`, ...texts]
 }

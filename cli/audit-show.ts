@@ -7,7 +7,7 @@ import { visible } from '../rules/hidden.ts'
 import { howMany } from '../rules/words.ts'
 import { keysOf, withLog } from './audit-files.ts'
 import { EXIT, type ExitCode, type Io, printJson, UsageError } from './io.ts'
-import { type RuleText, ruleText } from './rule-text.ts'
+import { CHANGED_ARCHIVE, type RuleText, ruleText } from './rule-text.ts'
 
 export interface AuditShowFlags {
   readonly dir: string
@@ -18,7 +18,7 @@ export interface AuditShowFlags {
 
 const REFERENCE = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
-/** 0: found, 1: there is no such record, or it was changed, 2: found, but not proven to be in the log. Throws UsageError. */
+/** 0: found, 1: there is no such record, or it or the archived rules were changed, 2: found, but not proven to be in the log. Throws UsageError. */
 export async function auditShow({ dir, reference, keys, json }: AuditShowFlags, io: Io): Promise<ExitCode> {
   const wanted = reference.toLowerCase()
   if (!REFERENCE.test(wanted))
@@ -35,7 +35,7 @@ export async function auditShow({ dir, reference, keys, json }: AuditShowFlags, 
   const rule = id === null || version === null ? null : await ruleText(dir, version, id, io.now())
   if (json) printJson(io, jsonOf(found, rule))
   else for (const line of report(found, rule)) io.print(visible(line))
-  if (found.isChanged) return EXIT.wrong
+  if (found.isChanged || rule?.isGenuine === false) return EXIT.wrong
   return found.proof === null ? EXIT.incomplete : EXIT.fine
 }
 
@@ -74,8 +74,8 @@ function report(found: FoundRecord, rule: RuleText | null): string[] {
 
 function ruleLines({ rule }: AuditRecord, found: RuleText | null): string[] {
   if (rule?.id == null) return ['No rule decided this.']
-  if (found === null) return [`${rule.id} has no text in the archive (${rule.version}).`]
-  const doubt = found.isGenuine ? '' : ' The archived text does NOT make that revision: it was changed.'
+  const doubt = found?.isGenuine === false ? ` ${CHANGED_ARCHIVE}.` : ''
+  if (found === null || found.text === null) return [`${rule.id} has no text in the archive (${rule.version}).${doubt}`]
   return [`The rule ${rule.id} as it stood (${found.file}:${found.line}, ${rule.version}):${doubt}`, found.text]
 }
 

@@ -4,11 +4,14 @@ import { AuditError } from '../audit/error.ts'
 import type { Policy } from '../rules/policy.ts'
 import { policyOf } from './archived-policy.ts'
 
+export const CHANGED_ARCHIVE = 'The archived text does NOT make that revision: it was changed'
+
 export interface RuleText {
-  readonly file: string
+  /** null, as are the two below: a changed archive has no such rule. */
+  readonly file: string | null
   /** Counts from 1. */
-  readonly line: number
-  readonly text: string
+  readonly line: number | null
+  readonly text: string | null
   /** Whether the archived texts give the revision that the record names. */
   readonly isGenuine: boolean
 }
@@ -32,13 +35,15 @@ export async function archivedRules(dir: string, revision: string, now: number):
   return { archived, policy, isGenuine: policy?.revision === revision }
 }
 
-/** null where the revision is not archived, or has no such rule. */
+/** null where the revision is not archived, or never had such a rule. */
 export async function ruleText(dir: string, revision: string, id: string, now: number): Promise<RuleText | null> {
   const found = await archivedRules(dir, revision, now)
-  const place = found?.policy?.file.rules.find((rule) => rule.id === id)?.place
-  const text = place === undefined ? undefined : found?.archived.files[place.file]
-  if (found === null || place === undefined || text === undefined) return null
-  return { ...block(text, place.line), file: place.file, isGenuine: found.isGenuine }
+  if (found === null) return null
+  const { archived, policy, isGenuine } = found
+  const place = policy?.file.rules.find((rule) => rule.id === id)?.place
+  const text = place && archived.files[place.file]
+  if (place && text !== undefined) return { ...block(text, place.line), file: place.file, isGenuine }
+  return isGenuine ? null : { file: null, line: null, text: null, isGenuine }
 }
 
 /** The item of a YAML list that begins in this line: up to the next line that is indented no further. */

@@ -180,7 +180,9 @@ t.test('rules: those that were in force at a time, by starts and reloads and not
   )
   const archive = join(path, 'rules', `${first?.revision.slice('sha256:'.length)}.json`)
   writeFileSync(archive, readFileSync(archive, 'utf8').replace('reason: first', 'reason: other'))
-  t.match(await rules(41, false), { code: 2, out: /does NOT make that revision/ })
+  t.match(await rules(41, false), { code: 1, out: /does NOT make that revision/ })
+  writeFileSync(archive, '{}')
+  t.match(await rules(41, false), { code: 2, out: /its text is not in the archive/ })
   await t.rejects(
     run((io) => auditRules({ dir: path, at: 'noon', json: true }, io)),
     UsageError,

@@ -327,8 +327,18 @@ t.test('show: the record, the rule as it stood, the neighbours and the proof', a
     proof: { key: key.verifier.text, tlog_proof: /^c2sp\.org/ },
   })
   const archive = join(log, 'rules', `${revision.slice('sha256:'.length)}.json`)
-  writeFileSync(archive, readFileSync(archive, 'utf8').replace('action: block', 'action: allow'))
-  t.match((await show(event.id)).out, 'does NOT make that revision')
+  const archived = readFileSync(archive, 'utf8')
+  writeFileSync(archive, archived.replace('action: block', 'action: allow'))
+  t.match(await show(event.id), { code: 1, out: 'does NOT make that revision' })
+  for (const [find, put] of [
+    ['id: zoom-fixed-only', 'id: other-rule'],
+    ['version: 1', 'version: 2'],
+  ] as const) {
+    writeFileSync(archive, archived.replace(find, put))
+    t.match(await show(event.id), { code: 1, out: 'zoom-fixed-only has no text in the archive' }, put)
+    t.match((await show(event.id)).out, 'does NOT make that revision', put)
+    t.match(JSON.parse((await show(event.id, true)).out), { rule: { text: null, genuine: false } }, put)
+  }
   rmSync(archive)
   t.match((await show(event.id)).out, 'has no text in the archive')
   t.match((await show(records.at(-1).event.id)).out, 'No rule decided this.')
