@@ -3,7 +3,7 @@
  * never quotes one.
  */
 import * as z from 'zod'
-import { didYouMean, formatProblem, shown } from '../rules/problems.ts'
+import { formatProblem, shown, unknownKey } from '../rules/problems.ts'
 import { readYaml } from '../rules/yaml-source.ts'
 import { type PasswordHash, parsePasswordHash } from './password.ts'
 
@@ -51,9 +51,9 @@ export function parseUsers(file: string, text: string): { users: Users | null; p
   const { data, error } = schema.safeParse(source.value)
   for (const issue of error?.issues ?? []) {
     const path = issue.path as (string | number)[] // of plain data
+    const known = path.length === 0 ? ['users'] : ['name', 'roles', 'hash']
     if (issue.code === 'unrecognized_keys')
-      for (const key of issue.keys)
-        report([...path, key], `unknown key ${shown(key)}${didYouMean(key, ['users', 'name', 'roles', 'hash'])}`, 'key')
+      for (const key of issue.keys) report([...path, key], unknownKey(key, known), 'key')
     else report(path, `${labelOf(path)} ${issue.code === 'invalid_type' ? wordsOf(issue) : issue.message}`)
   }
   const users = new Map<string, KnownUser>()

@@ -4,7 +4,7 @@
  */
 import { relative, resolve, sep } from 'node:path'
 import type * as z from 'zod'
-import { didYouMean, formatPlace, shown } from '../rules/problems.ts'
+import { formatPlace, shown, unknownKey } from '../rules/problems.ts'
 import { readYaml, type Source } from '../rules/yaml-source.ts'
 import { type KeyPath, Layers } from './layers.ts'
 import { keysAt, type ServerConfig, serverFile, settingsOf } from './settings.ts'
@@ -157,12 +157,7 @@ function reportIssue(issue: z.core.$ZodIssue, layers: Layers, report: Report): v
   // Data from YAML and from text has no symbols for keys.
   const path = issue.path as KeyPath
   if (issue.code === 'unrecognized_keys') {
-    for (const key of issue.keys)
-      report(
-        'error',
-        layers.placeOf([...path, key], 'key'),
-        `unknown key ${shown(key)}${didYouMean(key, keysAt(path))}`,
-      )
+    for (const key of issue.keys) report('error', layers.placeOf([...path, key], 'key'), unknownKey(key, keysAt(path)))
     return
   }
   const key = layers.overlay(path) === null && path.length > 0 ? `${path.join('.')}: ` : ''

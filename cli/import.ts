@@ -5,7 +5,7 @@ import { IPAM_SYSTEMS, type IpamSystem } from '../rules/ipam-reading.ts'
 import { type Imported, toSegments } from '../rules/ipam-segments.ts'
 import { parseKindMap } from '../rules/kind-map.ts'
 import type { Problem } from '../rules/model.ts'
-import { didYouMean, firstProblems, formatProblem, sortProblems, startOf } from '../rules/problems.ts'
+import { didYouMean, firstProblems, formatProblem, sortProblems, startOf, UNREADABLE } from '../rules/problems.ts'
 import { segmentsAsYaml } from '../rules/segments-yaml.ts'
 import { howMany } from '../rules/words.ts'
 import { MAX_YAML_LENGTH } from '../rules/yaml-source.ts'
@@ -51,7 +51,7 @@ export async function importSegments({ system, file, map, column, json }: Import
 }
 
 function unread(file: string): Imported {
-  const fault = { severity: 'error', message: 'could not be read; is it there, a file, and readable?' } as const
+  const fault = { severity: 'error', message: UNREADABLE } as const
   return { segments: [], left: new Map(), problems: [problemOf(file, fault)] }
 }
 

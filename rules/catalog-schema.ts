@@ -3,17 +3,15 @@
  * Shape only; what needs more than one place (ids, sources, names used twice) is checked in catalog.ts.
  */
 import * as z from 'zod'
-import { quoted } from './address.ts'
 import { CATEGORIES } from './model.ts'
-import { didYouMean } from './problems.ts'
+import { unknownKey } from './problems.ts'
 
 /** A map with these keys and no other. The message for unknown keys has one line for each, in their order (see shape.ts). */
 function map<S extends z.ZodRawShape>(shape: S) {
   const known = Object.keys(shape)
-  const unknown = (key: string) =>
-    `unknown key ${quoted(key)}${didYouMean(key, known) || `; the keys here are ${known.join(', ')}`}`
   return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'unrecognized_keys' ? issue.keys.map(unknown).join('\n') : undefined),
+    error: (issue) =>
+      issue.code === 'unrecognized_keys' ? issue.keys.map((key) => unknownKey(key, known)).join('\n') : undefined,
   })
 }
 

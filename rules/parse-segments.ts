@@ -4,7 +4,7 @@ import type { IdSpace } from './ids.ts'
 import type { Medium, Place, Problem, SegmentEntry } from './model.ts'
 import { andMorePrefixes, overlaps, type SegmentPrefix } from './overlaps.ts'
 import { resolvePath } from './paths.ts'
-import { formatPlace } from './problems.ts'
+import { formatPlace, UNREADABLE } from './problems.ts'
 import type { WrittenLists, WrittenSegment } from './schema.ts'
 import { type PlacedPrefix, readSegmentsCsv } from './segments-csv.ts'
 import type { Draft, Written } from './written.ts'
@@ -88,7 +88,7 @@ function readFile(
   namedFiles.set(path, name.place)
   const text = files.get(path) ?? null
   if (text === null) {
-    name.error(`${quoted(path)} could not be read; is it there, and readable?`)
+    name.error(`${quoted(path)} ${UNREADABLE}`)
     return null
   }
   const csv = readSegmentsCsv(path, text)

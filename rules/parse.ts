@@ -7,7 +7,7 @@ import { type Ids, parseRules } from './parse-rules.ts'
 import { type Files, parseSegments } from './parse-segments.ts'
 import { parseServices } from './parse-services.ts'
 import { resolvePath } from './paths.ts'
-import { sortProblems, startOf } from './problems.ts'
+import { sortProblems, startOf, UNREADABLE } from './problems.ts'
 import { casesSchema, includedSchema, ruleFileSchema, type WrittenLists, type WrittenRuleFile } from './schema.ts'
 import { fieldOf } from './shape.ts'
 import { type Draft, readWritten, type Written } from './written.ts'
@@ -62,7 +62,7 @@ export function parseRuleFile(
 }
 
 function unreadable(file: string): Problem {
-  const message = `${quoted(file)} could not be read; is it there, and readable?`
+  const message = `${quoted(file)} ${UNREADABLE}`
   return { severity: 'error', ...startOf(file), message }
 }
 
@@ -73,7 +73,7 @@ function readIncluded(root: Written<Draft<WrittenRuleFile>>, main: string, files
     const path = resolvePath(main, name.value)
     const text = files.get(path) ?? null
     if (seen.has(path)) name.error(`${quoted(path)} is already read; include a file once`)
-    else if (text === null) name.error(`${quoted(path)} could not be read; is it there, and readable?`)
+    else if (text === null) name.error(`${quoted(path)} ${UNREADABLE}`)
     else {
       seen.add(path)
       return readWritten(readYaml(path, text), includedSchema, problems)

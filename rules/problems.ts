@@ -2,6 +2,9 @@
 import { quoted } from './address.ts'
 import type { Place, Problem } from './model.ts'
 
+/** Of a file of which there is no text. */
+export const UNREADABLE = 'could not be read; is it there, a file, and readable?'
+
 /** For what is wrong with a file as a whole. */
 export function startOf(file: string): Place {
   return { file, line: 1, column: 1 }
@@ -86,6 +89,11 @@ export function didYouMean(word: string, candidates: Iterable<string>): string {
   const meant = Object.hasOwn(OTHER_WORDS, word.toLowerCase()) ? OTHER_WORDS[word.toLowerCase()] : undefined
   if (meant !== undefined && known.has(meant)) return `; did you mean ${quoted(meant)}?`
   return nearest(word, known)
+}
+
+/** A key that stands where only `known` ones may. */
+export function unknownKey(key: string, known: readonly string[]): string {
+  return `unknown key ${quoted(key)}${didYouMean(key, known) || `; the keys here are ${known.join(', ')}`}`
 }
 
 function nearest(word: string, candidates: Iterable<string>): string {

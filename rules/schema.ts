@@ -6,7 +6,7 @@ import * as z from 'zod'
 import { quoted } from './address.ts'
 import { hiddenIn } from './hidden.ts'
 import { CATEGORIES, ID, MEDIA, MODES, RULE_ACTIONS, RULE_MODES, VERDICT_ACTIONS } from './model.ts'
-import { didYouMean } from './problems.ts'
+import { unknownKey } from './problems.ts'
 
 const DAY = '(mon|tue|wed|thu|fri|sat|sun)'
 const DAYS = new RegExp(`^${DAY}(-${DAY})?(,${DAY}(-${DAY})?)*$`)
@@ -39,16 +39,14 @@ function map<S extends z.ZodRawShape>(shape: S) {
   return z.strictObject(shape, {
     error: (issue) => {
       if (issue.code !== 'unrecognized_keys') return undefined
-      return issue.keys.map((key) => unknownKey(key, known)).join('\n')
+      return issue.keys.map((key) => keyProblem(key, known)).join('\n')
     },
   })
 }
 
-function unknownKey(key: string, known: readonly string[]): string {
+function keyProblem(key: string, known: readonly string[]): string {
   const isMainKey = MAIN_KEYS.includes(key) && known.includes('segments')
-  if (isMainKey) return `${quoted(key)} stands only in the main file; move it there`
-  const suggestion = didYouMean(key, known) || `; the keys here are ${known.join(', ')}`
-  return `unknown key ${quoted(key)}${suggestion}`
+  return isMainKey ? `${quoted(key)} stands only in the main file; move it there` : unknownKey(key, known)
 }
 
 const action = z.enum(RULE_ACTIONS)

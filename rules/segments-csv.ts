@@ -23,7 +23,7 @@ export function readSegmentsCsv(file: string, text: string): SegmentsCsv {
   const report = (place: Place, message: string) => problems.push({ severity: 'error', ...place, message })
   const start = startOf(file)
   if (text.length > MAX_CSV_LENGTH) {
-    report(start, `the file has ${text.length} characters, more than ${MAX_CSV_LENGTH}; split it over several segments`)
+    report(start, `the file has more than ${MAX_CSV_LENGTH} characters; split it over several segments`)
     return { prefixes: [], problems }
   }
   const read = readCsv(file, text, ',')

@@ -47,7 +47,7 @@ export function readYaml(file: string, text: string): Source {
   const nothing = source(undefined, { key: 0, value: 0, children: null })
   if (content.length > MAX_YAML_LENGTH) {
     const remedy = 'split it with "include", or keep prefixes in CSV files'
-    report(0, `the file has ${content.length} characters, more than ${MAX_YAML_LENGTH}; ${remedy}`)
+    report(0, `the file has more than ${MAX_YAML_LENGTH} characters; ${remedy}`)
     return nothing
   }
   const broken = content.indexOf(NOT_UTF8)

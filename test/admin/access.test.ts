@@ -59,6 +59,11 @@ const badFiles: readonly (readonly [name: string, text: string, want: RegExp])[]
   ['no users', '{}', /^users\.yaml:1:1: error: users is no list, or missing$/],
   ['an unknown key', `users: []\nuser: 1`, /^users\.yaml:2:1: error: unknown key "user"; did you mean "users"\?$/],
   [
+    'a key of no entry',
+    `users:\n${entry('a').replace(' }', ', password: x }')}`,
+    /unknown key "password"; the keys here are name, roles, hash$/,
+  ],
+  [
     'a password',
     'users:\n  - { name: a, roles: [operator], hash: "hunter2" }',
     /^users\.yaml:2:\d+: error: the hash of "a" is no/,

@@ -103,8 +103,8 @@ t.test('a file or folder that cannot be read is told as a problem', async (t) =>
   mkdirSync(join(dir, 'odd', 'zoom.yaml'), { recursive: true })
   const cases: [file: string, catalogue: string | undefined, want: string | RegExp][] = [
     [join(dir, 'none.yaml'), undefined, /none\.yaml:1:1: error: ".*none\.yaml" could not be read/],
-    [dir, undefined, /:1:1: error: .* could not be read/],
-    ['-', undefined, '-:1:1: error: "-" could not be read; is it there, and readable?'],
+    [dir, undefined, /:1:1: error: .* could not be read; is it there, a file, and readable\?/],
+    ['-', undefined, '-:1:1: error: "-" could not be read; is it there, a file, and readable?'],
     [good, join(dir, 'nowhere'), /nowhere\/sources\.yaml:1:1: error: sources\.yaml is missing/],
     [good, join(dir, 'empty'), /empty\/sources\.yaml:1:1: error: sources\.yaml is missing/],
     [good, join(dir, 'odd'), /odd\/zoom\.yaml:1:1: error: the file is empty/],

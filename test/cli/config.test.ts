@@ -288,7 +288,7 @@ const refused: readonly (Given & { readonly name: string; readonly want: readonl
       `LANDLINE_LIMITS_DIAL_MS: error: "ten" ${MS}`,
       'landline.yaml:1:1: error: unknown key "worker"; did you mean "workers"?',
       `landline.yaml:3:12: error: limits.idle_ms: the number 0 ${MS}`,
-      'landline.yaml:4:3: error: unknown key "idle"',
+      'landline.yaml:4:3: error: unknown key "idle"; the keys here are connections, tunnels_per_client, tunnels_per_shared_client, head_bytes, head_ms, hello_ms, dns_ms, dial_ms, idle_ms, drain_ms',
       'landline.yaml:5:16: error: audit.sync: "fsnc" is none of fsync, write; did you mean "fsync"?',
       'landline.yaml:10:7: error: name: the number 1 is not a name for Via: letters, digits, "-", "." and "_", a letter first, 63 at most',
     ],
@@ -301,7 +301,7 @@ const refused: readonly (Given & { readonly name: string; readonly want: readonl
   {
     name: 'unknown keys in lists',
     file: 'listeners:\n  - { address: "127.0.0.1:1", tls: { cert: a, key: b, ca: c } }',
-    want: ['landline.yaml:2:55: error: unknown key "ca"'],
+    want: ['landline.yaml:2:55: error: unknown key "ca"; the keys here are cert, key'],
   },
   {
     name: 'a camel-case key',

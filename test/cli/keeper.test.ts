@@ -213,7 +213,7 @@ const DAMAGE: [name: string, damage: (kept: Kept) => unknown, told: RegExp][] = 
   [
     'grown out of all bounds',
     ({ main }) => truncateSync(main, 3 * 1024 ** 3),
-    /^reload-failed\n.*characters, more than 4194304/,
+    /^reload-failed\n.*more than 4194304 characters/,
   ],
   [
     'bytes that are no text',
