@@ -38,6 +38,8 @@ export interface FailurePage {
   readonly reference: string | null
 }
 
+const STATUS = /\b\d{3}\b/
+
 /** The body of a 403. In text, the longest line is the rule's own. */
 export function denialPage(denial: DenialPage): string {
   const words = WORDS[denial.language]
@@ -72,11 +74,19 @@ ${link === null ? null : html`<footer><p class="quiet"><a href="${link.url}">${l
 export function failurePage({ html: asPage, language, status, denied, message, reference }: FailurePage): string {
   const words = WORDS[language]
   const [title, lead] = words.failure[denied ? 'denied' : failureKind(status)]
-  if (!asPage) return plainText([`${title}.`, message], [reference === null ? null : [words.reference, reference]])
+  const own = translated(message, words)
+  if (!asPage)
+    return plainText([`${title}.`, own ?? message], [reference === null ? null : [words.reference, reference]])
   const body = html`<p>${lead}</p>
-<section><h2>${words.failure.detail}</h2><p lang="en">${message}</p><p class="quiet">HTTP ${status}</p></section>
+<section><h2>${words.failure.detail}</h2>${own === undefined ? html`<p lang="en">${message}</p>` : html`<p>${own}</p>`}<p class="quiet">HTTP ${status}</p></section>
 ${reference === null ? null : referenceSection(reference, words, words.failure.referenceHint)}`
   return page({ language, title, body })
+}
+
+/** What failed, in the language of `words`; undefined where that has no words for it. */
+function translated(message: string, words: Words): string | undefined {
+  const [status = ''] = STATUS.exec(message) ?? []
+  return words.failure.messages[message.replace(STATUS, '#')]?.replace('#', status)
 }
 
 /** A text of the rule file or of Landline, in its own language where that is known. Line breaks stay. */
@@ -127,7 +137,7 @@ function linkFor(
   return { text: words.lookUpAgain, url: `http://${ownHost}/blocked?ref=${encodeURIComponent(reference)}` }
 }
 
-function failureKind(status: number): keyof Omit<Words['failure'], 'detail' | 'referenceHint'> {
+function failureKind(status: number): keyof Omit<Words['failure'], 'detail' | 'referenceHint' | 'messages'> {
   if (status === 403) return 'denied'
   if (status < 500) return 'request'
   if (status === 503) return 'busy'

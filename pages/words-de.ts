@@ -1,4 +1,5 @@
 /** The sentences in German. */
+import { FAILURES_DE } from './failures-de.ts'
 import type { Words } from './words.ts'
 
 export const de: Words = {
@@ -42,6 +43,7 @@ export const de: Words = {
       'Prüfen Sie, ob Sie mit dem Netz oder dem VPN Ihrer Organisation verbunden sind. Wenn ja, geben Sie bitte Ihrer IT Bescheid.',
   },
   failure: {
+    messages: FAILURES_DE,
     detail: 'Einzelheiten',
     referenceHint: 'Bitte nennen Sie diese Nummer, wenn Sie sich an Ihre IT wenden.',
     request: [

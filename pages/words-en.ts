@@ -42,6 +42,7 @@ export const en: Words = {
       'Check that you are connected to your organisation’s network or VPN. If you are, please tell your IT support.',
   },
   failure: {
+    messages: {},
     detail: 'Details',
     referenceHint: 'Please quote this number when you contact your IT support.',
     request: [

@@ -29,6 +29,8 @@ export interface Words {
   readonly failure: {
     readonly detail: string
     readonly referenceHint: string
+    /** What failed, by the sentence in English, a status in it as #; what is not there is said in English. */
+    readonly messages: Readonly<Record<string, string>>
     readonly request: readonly [title: string, lead: string]
     readonly denied: readonly [title: string, lead: string]
     readonly busy: readonly [title: string, lead: string]

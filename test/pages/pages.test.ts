@@ -254,6 +254,23 @@ t.test('a failure says on which side it is, what it was, and its reference where
   t.match(page, '<code class="reference">r-1</code>')
 })
 
+t.test(
+  'what failed is told in the language of the page; of what only engineers read, in English and marked so',
+  async (t) => {
+    const failure = { status: 403, denied: true, reference: null, language: 'de' } as const
+    for (const [code, { message }] of Object.entries(FAILURES)) {
+      for (const html of [true, false]) t.notMatch(failurePage({ ...failure, message, html }), message, code)
+      t.match(failurePage({ ...failure, message, html: false, language: 'en' }), message, code)
+    }
+    const { message } = FAILURES.ERR_PORT
+    t.match(failurePage({ ...failure, message, html: false }), `\n${WORDS.de.blocked.refusedBy.port}\n`)
+    t.match(failurePage({ ...failure, message, html: true }), `<p>${WORDS.de.blocked.refusedBy.port}</p>`)
+    const parent = 'The next proxy answered 407 and did not open the way to the server.'
+    t.match(failurePage({ ...failure, message: parent, html: true }), '<p>Der nächste Proxy hat mit 407 geantwortet')
+    t.match(failurePage({ ...failure, message: 'No CRLF.', html: true }), '<p lang="en">No CRLF.</p>')
+  },
+)
+
 const SEEN: Whoami = {
   proxy: 'landline-1',
   address: '10.20.0.7',
