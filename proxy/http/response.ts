@@ -84,8 +84,8 @@ type Start = Pick<ResponseHead, 'minor' | 'status' | 'reason' | 'fields'>
 
 function finish(start: Start, asked: Asked): ResponseHead | Refusal {
   const { minor, status } = start
-  // Only a proxy asks for these; a browser would hand an origin what is meant for its proxy.
-  if (status === 407) return BAD_RESPONSE.proxyAuthentication
+  // Only a proxy asks for these; a browser would hand an origin what is meant for its proxy. What a CONNECT is answered goes to no client.
+  if (status === 407 && asked.method !== 'CONNECT') return BAD_RESPONSE.proxyAuthentication
   const picked = pick(start.fields)
   const contentLength = picked.length === null ? null : parseEqualDecimals(picked.length)
   if (contentLength === -1) return BAD_RESPONSE.framing

@@ -66,6 +66,7 @@ const tunnelling = (socket: Socket) => {
   socket.write('HTTP/1.1 200 Go\r\n\r\n')
   echo(socket)
 }
+const ASKS = 'Proxy-Authenticate: Basic realm="p"'
 const refusing =
   (status: string, fields: readonly string[] = []) =>
   (socket: Socket) =>
@@ -118,12 +119,41 @@ t.test('a tunnel is asked for in authority-form, with the way that the request h
   t.same(proxy.lookups, [])
 })
 
+t.test('a request to switch protocols is asked for in absolute-form too', async (t) => {
+  const switching = ['Connection: upgrade', 'Upgrade: websocket']
+  const parent = await parentThat(t, (socket) => {
+    socket.write(`HTTP/1.1 101 Go\r\n${switching.join('\r\n')}\r\n\r\n`)
+    echo(socket)
+  })
+  const proxy = await proxyBy(t, [parent.port])
+  const client = proxy.client().send(request('GET', 'http://a.test/chat', switching))
+  t.match(await client.until((text) => text.includes('\r\n\r\n')), /^HTTP\/1\.1 101 /)
+  t.match(parent.heads, [/^GET http:\/\/a\.test\/chat HTTP\/1\.1\r\n/])
+  client.take()
+  client.send('frame')
+  t.equal(await client.until((text) => text.endsWith('frame')), 'frame')
+})
+
+t.test('a client is never asked for the credentials of a parent', async (t) => {
+  const parent = await startOrigin(answering(() => answer('', [ASKS], '407 Who')))
+  t.teardown(() => parent.close())
+  const proxy = await proxyBy(t, [parent.port])
+  const asked = [request('GET', 'http://a.test/'), connectTo('a.test:443')]
+  const wanted = [/error=http_protocol_error/, /error=destination_unavailable/]
+  for (const [index, text] of asked.entries()) {
+    const said = await proxy.client().send(text).all()
+    t.match(said, /^HTTP\/1\.1 502 /)
+    t.match(said, wanted[index])
+    t.notMatch(said, /Proxy-Authenticate/i)
+  }
+})
+
 t.test('what a parent says to a CONNECT is an answer only when it is a good one', async (t) => {
   const cases: readonly [name: string, behave: (socket: Socket) => void, wanted: RegExp][] = [
     ['403', refusing('403 No'), /^HTTP\/1\.1 502 [\s\S]*error=destination_unavailable[\s\S]*answered 403/],
     ['503', refusing('503 No'), /^HTTP\/1\.1 502 [\s\S]*error=destination_unavailable[\s\S]*answered 503/],
     ['a redirection', refusing('302 No'), /^HTTP\/1\.1 502 [\s\S]*error=destination_unavailable/],
-    ['407', refusing('407 Who'), /^HTTP\/1\.1 502 [\s\S]*error=http_protocol_error[\s\S]*credentials of a proxy/],
+    ['407', refusing('407 Who', [ASKS]), /^HTTP\/1\.1 502 [\s\S]*error=destination_unavailable[\s\S]*answered 407/],
     ['a loop further on', refusing('502 No', ['Proxy-Status: b; error=proxy_loop_detected']), /error=proxy_loop_det/],
     ['another protocol', (socket) => socket.end('SSH-2.0-x\r\n'), /^HTTP\/1\.1 502 [\s\S]*error=http_protocol_error/],
     ['a bare LF', (socket) => socket.end('HTTP/1.1 200 OK\n\n'), /^HTTP\/1\.1 502 [\s\S]*error=http_protocol_error/],

@@ -82,6 +82,11 @@ t.test('an answer that is malformed or ambiguous is refused with 502', async (t)
   }
 })
 
+t.test('a proxy that wants credentials for a tunnel has answered like any that opens none', async (t) => {
+  const text = head('HTTP/1.1 407 x', 'Proxy-Authenticate: Basic', 'Content-Length: 0')
+  t.match(parseResponseHead(text, { method: 'CONNECT', upgrade: null }), { status: 407 })
+})
+
 t.test('a status line is judged before its head is whole', async (t) => {
   for (const text of ['', 'HT', 'HTTP/1.', 'HTTP/1.1 200 OK', 'HTTP/1.1 200 OK\r'])
     t.equal(judgeStatusLine(text), 'more', text)
