@@ -261,19 +261,19 @@ t.test('a flood of names that nobody has makes none be forgotten that is guessed
   t.equal(await ask('anna:anna', '203.0.113.9'), 'throttled')
 })
 
-t.test('where somebody has logged in is remembered of so many places', async (t) => {
+t.test('where somebody has logged in is remembered of the latest so many places', async (t) => {
   const { clock, ask } = authenticator()
   const homes = (first: number, last: number) =>
     Array.from({ length: last - first }, (_, n) => `10.0.${(first + n) >> 8}.${(first + n) & 255}`)
-  for (const home of homes(0, 1001)) {
+  const [back = '', oldest = '', next = ''] = homes(0, 3)
+  for (const home of [...homes(0, 1000), back, ...homes(1000, 1001)]) {
     clock.at += 60_000
     await ask('anna:anna', home)
   }
   clock.at += 60_000
   for (let n = 0; n < 22; n++) await ask('anna:x', `198.51.100.${n}`)
-  const [oldest = '', next = ''] = homes(0, 2)
   t.equal(await ask('anna:anna', oldest), 'throttled')
-  t.equal(await ask('anna:anna', next), 'user anna')
+  for (const home of [back, next]) t.equal(await ask('anna:anna', home), 'user anna')
 })
 
 t.test('a flood of log-ins: one is hashed at a time, few wait', async (t) => {
