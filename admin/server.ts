@@ -68,9 +68,7 @@ export function createAdmin(options: AdminOptions): Admin {
     isCall(request) ? api.answer(request) : answer(targetOf(request).path, request.headers.accept ?? null, options)
   const deadlineMs = (request: IncomingMessage) => (isCall(request) ? api.deadlineMs(request) : undefined)
   const unmade = (request: IncomingMessage, { status, body, ...rest }: Answer) =>
-    isCall(request)
-      ? jsonAnswer(status, { error: body.trim(), remedy: "try again; the proxy's log says why" })
-      : { status, body, ...rest }
+    isCall(request) ? jsonAnswer(status, { error: body.trim(), remedy: remedyFor(request) }) : { status, body, ...rest }
   const server = boundedServer(answered, options.log, { deadlines, takes: isCall, deadlineMs, unmade, tls })
   server.prependListener('connection', (socket: Socket) => {
     if (!isAllowed(socket, options.allow)) socket.destroy()
@@ -85,6 +83,14 @@ export function createAdmin(options: AdminOptions): Admin {
     },
     close: () => close(server),
   }
+}
+
+/** Of a call whose answer could not be made. */
+function remedyFor({ method }: IncomingMessage): string {
+  const isReading = method === 'GET' || method === 'HEAD'
+  return isReading
+    ? "try again; the proxy's log says why"
+    : "it may be done already, or be done yet: look before you ask again; the proxy's log says why"
 }
 
 async function answer(path: string, accept: string | null, { metrics, ready, pac }: AdminOptions): Promise<Answer> {
