@@ -6,8 +6,10 @@ import { mock } from 'node:test'
 import t from 'tap'
 import { type Begin, BreakglassBook } from '../../cli/breakglass-book.ts'
 import { type Breakglass, type BreakglassStore, breakglassStore } from '../../cli/breakglass-store.ts'
+import { onDisk } from '../../cli/breakglass-wiring.ts'
 import { decide } from '../../rules/decide.ts'
 import type { SystemEvent } from '../../rules/events.ts'
+import { FaultyDisk, openWith, systemEvent } from '../audit/helpers.ts'
 import { compiled } from '../compiled.ts'
 import { waitFor } from '../e2e/landline.ts'
 import { prefix } from '../rules/small-rules.ts'
@@ -328,4 +330,20 @@ t.test('nothing kept, nothing resumed, nothing told', async (t) => {
   await book.resume()
   t.strictSame(told, [])
   await book.stop()
+})
+
+t.test('where records may wait in memory, break-glass waits for the disk', async (t) => {
+  const dir = scratch(t)
+  const disk = new FaultyDisk()
+  const { audit } = await openWith(dir, { onFailure: 'continue', disk })
+  t.teardown(() => audit.close())
+  const record = onDisk(audit)
+  const event = systemEvent('breakglass')
+  await record(event)
+  disk.faults.set('write', 'ENOSPC')
+  await t.rejects(record(event), /may not be written yet/)
+  await t.rejects(record(event), /cannot be written now/)
+  disk.faults.clear()
+  await waitFor('records to be written again', () => audit.healthy())
+  await record(event)
 })
