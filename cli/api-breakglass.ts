@@ -2,9 +2,10 @@
 import type { ApiCall, ApiRoute } from '../admin/api.ts'
 import { type ApiBody, ApiRefusal, onlyFields, textField } from '../admin/api-refusal.ts'
 import { ROLES } from '../admin/users.ts'
+import { ALL_RULES } from '../rules/breakglass.ts'
 import { parseInstant } from '../rules/instant.ts'
 import type { ApiParts } from './api-routes.ts'
-import { BreakglassRefused } from './breakglass-book.ts'
+import { BreakglassRefused } from './breakglass-asked.ts'
 import type { Breakglass } from './breakglass-store.ts'
 
 const PATH = '/api/v1/breakglass'
@@ -61,14 +62,9 @@ async function end({ body, user }: ApiCall, breakglass: ApiParts['breakglass']) 
   onlyFields(body, 'id', 'by')
   const asked = textField(body, 'id')
   const by = body.by === undefined ? user.name : `${textField(body, 'by')} (${user.name})`
-  const ids = asked === 'all' ? breakglass.active.map(({ id }) => id) : [asked]
-  const ended = []
-  for (const id of ids) {
-    const found = await breakglass.end(id, by)
-    if (found !== null) ended.push(answerOf(found))
-    else if (asked !== 'all') throw notActive(asked, breakglass.active)
-  }
-  return { ended }
+  const ended = await breakglass.end(asked, by)
+  if (ended.length === 0 && asked !== ALL_RULES) throw notActive(asked, breakglass.active)
+  return { ended: ended.map(answerOf) }
 }
 
 function notActive(asked: string, active: readonly Breakglass[]): ApiRefusal {

@@ -1,42 +1,29 @@
 /**
  * The break-glass of a running proxy: begun on the record before it is in force, ended by the clock, by somebody or by neither,
- * and then on the record again. Rules change under it; what it lifts is looked up in those in force.
+ * and then on the record again. An end waits for nothing: no disk, no record, nothing that begins. Rules change under it; what it
+ * lifts is looked up in those in force.
  */
-import { liftProblem, type RuleLift, withLifts } from '../rules/breakglass.ts'
+import { ALL_RULES, type RuleLift, withLifts } from '../rules/breakglass.ts'
 import type { SystemEvent } from '../rules/events.ts'
 import type { Policy } from '../rules/policy.ts'
-import { type Breakglass, type BreakglassStore, MOST_LIFTS, MOST_MS } from './breakglass-store.ts'
+import { type Begin, BreakglassRefused, refuseWrong } from './breakglass-asked.ts'
+import { beginning, damaged, ending, iso } from './breakglass-events.ts'
+import { type Breakglass, type BreakglassStore, type Ending, type Kept, MOST_LIFTS } from './breakglass-store.ts'
+import { Latest } from './latest.ts'
 import { untilDone } from './until-done.ts'
 
 const LOOK_MS = 1000
-
-/** What is asked for. */
-export interface Begin {
-  readonly rules: readonly string[]
-  /** Milliseconds since 1970. */
-  readonly until: number
-  readonly ticket: string
-  readonly by: string
-  readonly user: string
-}
-
-/** Why it is not begun, for the one who asked; nothing has changed. */
-export class BreakglassRefused extends Error {
-  override readonly name = 'BreakglassRefused'
-  readonly kind: 'asked' | 'state'
-
-  /** `asked`: what was asked for is wrong. `state`: it is right, and not possible now. */
-  constructor(kind: 'asked' | 'state', message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.kind = kind
-  }
-}
+/** What began later than now by more than this began by another clock. */
+const CLOCK_MS = 60_000
+/** How long an answer and a stop wait for the file. */
+const FILE_MS = 4000
 
 export interface BreakglassBookOptions {
   /** The rules in force, without what is lifted. */
   readonly policy: () => Policy
   /** Puts the rules in force with what is lifted from now on. Resolves when every new request is judged so. */
   readonly apply: (lifts: readonly RuleLift[]) => Promise<void>
+  /** Resolves when it is on the disk. */
   readonly record: (event: SystemEvent) => Promise<unknown>
   /** How many are active. */
   readonly metric: (active: number) => void
@@ -52,23 +39,31 @@ export interface BreakglassBookOptions {
   readonly elapsed: () => number
 }
 
-interface Active extends Breakglass {
+/** One from when it is asked for until its end is on record. */
+interface Entry {
+  readonly lift: Breakglass
   /** On the clock that nobody sets: one set back must not make it longer. */
   readonly deadline: number
+  begun: boolean
+  /** Begun, here and now. */
+  inForce: boolean
+  ended: Ending | null
 }
 
 export class BreakglassBook {
   readonly #options: BreakglassBookOptions
-  #active: readonly Active[] = []
+  readonly #entries = new Set<Entry>()
+  readonly #file: Latest<readonly Kept[]>
+  #active: readonly Breakglass[] = []
   #timer: NodeJS.Timeout | undefined
-  /** One change after the other. */
-  #changes: Promise<unknown> = Promise.resolve()
-  #covered: { readonly under: Policy; readonly lifts: readonly Active[]; readonly policy: Policy } | null = null
-  /** Resolves with what gives a record up, once its first try is over. */
-  readonly #owed: Promise<() => void>[] = []
+  #covered: { readonly under: Policy; readonly lifts: readonly Breakglass[]; readonly policy: Policy } | null = null
+  #lastId = 0
+  /** Records to be written. Each resolves with what gives it up, once its first try is over. */
+  readonly #owed = new Set<Promise<() => void>>()
 
   constructor(options: BreakglassBookOptions) {
     this.#options = options
+    this.#file = new Latest('break-glass: keeping what is lifted', (kept) => options.store.write(kept), options.log)
   }
 
   /** What is lifted now; the same list until it changes. */
@@ -88,180 +83,174 @@ export class BreakglassBook {
     return this.#covered.policy
   }
 
-  /** Resolves when it is recorded and in force. Rejects with BreakglassRefused. */
-  begin(asked: Begin): Promise<Breakglass> {
-    return this.#inTurn(async () => {
-      const { now, policy, record, log } = this.#options
-      const began = now()
-      this.#check(asked, began)
-      const lift: Breakglass = { ...asked, id: this.#newId(began), began }
-      try {
-        await record(beginning(lift, policy(), false))
-      } catch (cause) {
-        throw new BreakglassRefused('state', 'it cannot be recorded, so it is not begun', { cause })
-      }
-      log.warn({ breakglass: lift.id, rules: lift.rules, until: iso(lift.until) }, 'break-glass: rules are lifted')
-      await this.#change([...this.#active, this.#timed(lift)])
-      return lift
-    })
+  /** Resolves when it is recorded, kept and in force. Rejects with BreakglassRefused. */
+  async begin(asked: Begin): Promise<Breakglass> {
+    const began = this.#options.now()
+    refuseWrong(asked, this.#options.policy(), began)
+    if (this.#entries.size >= MOST_LIFTS)
+      throw new BreakglassRefused(
+        'state',
+        `${MOST_LIFTS} are active or not yet on record as ended; end one, or lift "all"`,
+      )
+    const entry = this.#add({ ...asked, id: this.#newId(began), began, begun: false, ended: null })
+    void this.#changed()
+    await this.#open(entry)
+    await this.#file.written(FILE_MS)
+    return entry.lift
   }
 
-  /** Ends one before its time; null where there is none of that id. Resolves when it is out of force. */
-  end(id: string, by: string): Promise<Breakglass | null> {
-    return this.#inTurn(async () => {
-      const found = this.#active.find((lift) => lift.id === id)
-      if (found !== undefined) await this.#drop([found], by)
-      return found ?? null
-    })
+  /** Ends one before its time, or `all`, also what is about to begin. Resolves with what it ended, when that is out of force and kept so. */
+  async end(which: string, by: string): Promise<readonly Breakglass[]> {
+    const meant = this.#running().filter(({ lift: { id } }) => which === ALL_RULES || which === id)
+    await this.#end(meant, by)
+    this.#tell(await this.#file.written(FILE_MS))
+    return meant.map(({ lift }) => lift)
   }
 
   /** Goes on with what a stop or a crash has interrupted, as far as it still has time, and records what ended meanwhile. */
-  resume(): Promise<void> {
-    return this.#inTurn(async () => {
-      const { store, now, policy, record, log } = this.#options
-      const kept = await store.read().catch((error: unknown) => {
-        log.error({ err: error }, 'break-glass: what was lifted cannot be read back, and is over')
-        return []
-      })
-      const active: Active[] = []
-      for (const lift of kept) {
-        if (lift.until <= now()) this.#recordEnd(lift, 'time, while Landline did not run')
-        else
-          try {
-            await record(beginning(lift, policy(), true))
-            log.warn(
-              { breakglass: lift.id, rules: lift.rules, until: iso(lift.until) },
-              'break-glass goes on after a start',
-            )
-            active.push(this.#timed(lift))
-          } catch (error) {
-            log.error({ err: error, breakglass: lift.id }, 'break-glass cannot be recorded, and does not go on')
-          }
-      }
-      if (kept.length > 0) await this.#change(active)
-    })
+  async resume(): Promise<void> {
+    const { store, policy, now, log } = this.#options
+    const { kept, damage } = await store.read(now())
+    if (damage !== null) {
+      const { cause, aside } = damage
+      log.error({ err: cause, set_aside: aside }, 'break-glass: what was lifted cannot be read back, and is over')
+      for (const event of damaged(damage, policy(), now())) this.#owe(event)
+      await this.#changed()
+    }
+    const entries = kept.map((one) => this.#add(one))
+    for (const entry of entries) {
+      const why = whyOver(entry, now())
+      if (why !== null) await this.#end([entry], why)
+    }
+    const failed = (error: unknown) => log.error({ err: error }, 'break-glass does not go on')
+    await Promise.all(this.#running().map((entry) => this.#open(entry).catch(failed)))
   }
 
   /** Ends what is due. Called by itself once a second while anything is lifted. */
   look(): Promise<void> {
-    return this.#inTurn(async () => {
-      const { now, elapsed } = this.#options
-      const due = this.#active.filter(({ until, deadline }) => now() >= until || elapsed() >= deadline)
-      if (due.length > 0) await this.#drop(due, 'time')
-    })
+    const { now, elapsed } = this.#options
+    const isDue = ({ lift: { until }, deadline }: Entry) => now() >= until || elapsed() >= deadline
+    return this.#end(this.#running().filter(isDue), 'time')
   }
 
-  /** Looks no more, and no longer tries what cannot be recorded. What is lifted goes on with the next start. */
+  /** Looks no more, and no longer tries what cannot be recorded or kept. What is lifted goes on with the next start. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer)
-    await this.#changes
-    clearTimeout(this.#timer)
     for (const tried of this.#owed) void tried.then((giveUp) => giveUp())
+    this.#tell(await this.#file.settle(FILE_MS))
   }
 
-  #check({ rules, until }: Begin, now: number): void {
-    const problem = liftProblem(this.#options.policy(), rules)
-    if (problem !== null) throw new BreakglassRefused('asked', problem)
-    if (until <= now) throw new BreakglassRefused('asked', `${iso(until)} is over; it is ${iso(now)} here`)
-    if (until > now + MOST_MS)
-      throw new BreakglassRefused(
-        'asked',
-        `${iso(until)} is more than 24 hours from now, ${iso(now)}; an exception in the rule file can last longer`,
-      )
-    if (this.#active.length >= MOST_LIFTS)
-      throw new BreakglassRefused('state', `${MOST_LIFTS} are active already; end one, or lift "all"`)
+  #tell(isKept: boolean): void {
+    if (isKept) return
+    const what =
+      'break-glass: the disk does not take its end; where breakglass.json is left, remove it before the next start'
+    this.#options.log.error({}, what)
   }
 
-  async #drop(lifts: readonly Active[], by: string): Promise<void> {
-    await this.#change(this.#active.filter((lift) => !lifts.includes(lift)))
-    for (const lift of lifts) {
-      this.#options.log.warn({ breakglass: lift.id, by }, 'break-glass has ended')
-      this.#recordEnd(lift, by)
+  #add({ begun, ended, ...lift }: Kept): Entry {
+    const { now, elapsed } = this.#options
+    const entry = { lift, deadline: elapsed() + lift.until - now(), begun, inForce: false, ended }
+    this.#entries.add(entry)
+    return entry
+  }
+
+  /** Those that have not ended. */
+  #running(): readonly Entry[] {
+    return [...this.#entries].filter(({ ended }) => ended === null)
+  }
+
+  /** On record and kept first, then in force: a crash leaves no opening without its end on record. Rejects with BreakglassRefused. */
+  async #open(entry: Entry): Promise<void> {
+    const { record, policy, log } = this.#options
+    const { lift, begun } = entry
+    try {
+      const kept = begun || this.#file.written(FILE_MS)
+      await record(beginning(lift, policy(), begun))
+      if (!(await kept)) throw new Error('what is lifted cannot be kept')
+    } catch (cause) {
+      // The record may still come, late.
+      if (entry.ended === null)
+        await this.#end([entry], 'nobody: it could not be recorded or kept, and was never in force')
+      throw new BreakglassRefused('state', 'it cannot be recorded or kept, so it is not begun', { cause })
     }
+    if (entry.ended !== null) throw new BreakglassRefused('state', `${lift.id} was ended before it was in force`)
+    entry.begun = true
+    entry.inForce = true
+    log.warn(
+      { breakglass: lift.id, rules: lift.rules, until: iso(lift.until) },
+      begun ? 'break-glass goes on after a start' : 'break-glass: rules are lifted',
+    )
+    await this.#changed()
   }
 
-  async #change(active: readonly Active[]): Promise<void> {
-    const { apply, metric, store, log } = this.#options
+  /** Out of force and kept as ended it is at once; its record is tried until it is written. */
+  async #end(entries: readonly Entry[], by: string): Promise<void> {
+    if (entries.length === 0) return
+    const { policy, now, log } = this.#options
+    const over = entries.map((entry) => {
+      const ended = entry.ended ?? { at: Math.min(now(), entry.lift.until), by }
+      entry.ended = ended
+      return { entry, ended }
+    })
+    const applied = this.#changed()
+    for (const { entry, ended } of over) {
+      log.warn({ breakglass: entry.lift.id, by: ended.by }, 'break-glass has ended')
+      this.#owe(ending(entry.lift, ended, policy()), () => {
+        this.#entries.delete(entry)
+        void this.#changed()
+      })
+    }
+    await applied
+  }
+
+  #owe(event: SystemEvent, written = () => {}): void {
+    const { record, log } = this.#options
+    const work = async () => {
+      await record(event)
+      this.#owed.delete(tried)
+      written()
+    }
+    const tried = untilDone('recording the end of break-glass', work, log)
+    this.#owed.add(tried)
+  }
+
+  /** Keeps what there is, however long the disk takes. Resolves when every new request is judged by what is in force. */
+  #changed(): Promise<void> {
+    const { apply, metric } = this.#options
+    const entries = [...this.#entries]
+    this.#file.set(entries.map(({ lift, begun, ended }) => ({ ...lift, begun, ended })))
+    const active = entries.filter(({ inForce, ended }) => inForce && ended === null).map(({ lift }) => lift)
+    if (active.length === this.#active.length && active.every((lift, at) => lift === this.#active[at]))
+      return Promise.resolve()
     this.#active = active
     metric(active.length)
-    const kept = active.map(({ deadline: _, ...lift }) => lift)
-    try {
-      await apply(this.lifts)
-    } finally {
-      await store.write(kept).catch((error: unknown) => {
-        log.error({ err: error }, 'break-glass cannot be kept over a restart')
-      })
-      this.#schedule()
-    }
+    this.#schedule()
+    return apply(this.lifts)
   }
 
-  /** Out of force it is whatever the disk does; its record is tried until it is written. */
-  #recordEnd(lift: Breakglass, by: string): void {
-    const { record, policy, log, now } = this.#options
-    const event = ending(lift, policy(), by, now())
-    this.#owed.push(untilDone('recording the end of break-glass', () => record(event), log))
-  }
-
-  #timed(lift: Breakglass): Active {
-    const { now, elapsed } = this.#options
-    return { ...lift, deadline: elapsed() + lift.until - now() }
-  }
-
+  /** No two have the same, whatever the clock does. */
   #newId(began: number): string {
-    const base = `breakglass-${iso(began).replace(/[-:]|\.\d+/g, '')}`
-    const isTaken = (id: string) => this.#active.some((lift) => lift.id === id)
-    let id = base
-    for (let n = 2; isTaken(id); n++) id = `${base}-${n}`
-    return id
+    this.#lastId = Math.max(began, this.#lastId + 1)
+    return `breakglass-${iso(this.#lastId).replace(/[-:Z]/g, '').replace('.', 'Z-')}`
   }
 
   #schedule(): void {
     clearTimeout(this.#timer)
     if (this.#active.length === 0) return
     const next = Math.min(...this.#active.map(({ until }) => until)) - this.#options.now()
-    this.#timer = setTimeout(() => void this.look().then(() => this.#schedule()), Math.max(1, Math.min(LOOK_MS, next)))
-    this.#timer.unref()
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#changes.then(work)
-    this.#changes = turn.catch(() => {})
-    return turn
+    const look = () => {
+      void this.look()
+      this.#schedule()
+    }
+    this.#timer = setTimeout(look, Math.max(1, Math.min(LOOK_MS, next))).unref()
   }
 }
 
-function beginning(
-  { id, rules, began, until, ticket, by, user }: Breakglass,
-  policy: Policy,
-  isResumed: boolean,
-): SystemEvent {
-  return {
-    action: 'breakglass',
-    outcome: 'success',
-    reason: isResumed ? 'Break-glass goes on after a start' : 'Break-glass: rules are lifted',
-    policy,
-    facts: { breakglass: id, rules, began: iso(began), until: iso(until), ticket, by, user, resumed: isResumed },
-  }
-}
-
-function ending({ id, rules, began, until, ticket }: Breakglass, policy: Policy, by: string, now: number): SystemEvent {
-  return {
-    action: 'breakglass-ended',
-    outcome: 'success',
-    reason: 'Break-glass has ended: the rules hold again',
-    policy,
-    facts: {
-      breakglass: id,
-      rules,
-      began: iso(began),
-      until: iso(until),
-      ended: iso(Math.min(now, until)),
-      ticket,
-      by,
-    },
-  }
-}
-
-function iso(at: number): string {
-  return new Date(at).toISOString()
+/** Why one that was kept does not go on; null: it does. */
+function whyOver({ lift: { began, until }, begun, ended }: Entry, now: number): string | null {
+  if (ended !== null) return ended.by
+  if (!begun) return 'a stop while it began'
+  if (until <= now) return 'time, while Landline did not run'
+  if (began > now + CLOCK_MS) return 'a start before its beginning: a clock was wrong'
+  return null
 }

@@ -203,7 +203,6 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     log.info({ signal, connections: plane.connections }, 'landline drains')
     started()
     await quiet()
-    await breakglass.stop()
     await plane.drain()
     await tallies.close()
     await admin.settle()
@@ -219,10 +218,11 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
     state = 'draining'
     await quiet()
     archived()
-    await breakglass.stop()
     await plane.drain()
     await tallies.close()
     await Promise.all([admin.close(), ownPages.close()])
+    // The last: as long as anything is served, it can be ended.
+    await breakglass.stop()
   }
   log.info({}, 'landline has stopped')
 }

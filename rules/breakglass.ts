@@ -22,7 +22,7 @@ export function isBreakglassId(id: string): boolean {
 
 /** Plain data, so that it can be sent to another thread. */
 export interface RuleLift {
-  /** As `landline.exception` in the records of what it lets through: `breakglass-20261202T173000Z`. */
+  /** As `landline.exception` in the records of what it lets through: `breakglass-20261202T173000Z-417`. */
   readonly id: string
   /** Ids of rules, `otherwise` and `ip_literals` among them; or `all` alone. */
   readonly rules: readonly string[]
