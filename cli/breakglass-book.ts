@@ -17,6 +17,9 @@ const LOOK_MS = 1000
 const CLOCK_MS = 60_000
 /** How long an answer and a stop wait for the file. */
 const FILE_MS = 4000
+/** By whom one has ended that could not be put on record. */
+const UNBEGUN = 'nobody: it could not be recorded or kept, and was never in force'
+const UNRESUMED = 'a start that could not record that it goes on'
 
 export interface BreakglassBookOptions {
   /** The rules in force, without what is lifted. */
@@ -169,8 +172,7 @@ export class BreakglassBook {
       if (!(await kept)) throw new Error('what is lifted cannot be kept')
     } catch (cause) {
       // The record may still come, late.
-      if (entry.ended === null)
-        await this.#end([entry], 'nobody: it could not be recorded or kept, and was never in force')
+      if (entry.ended === null) await this.#end([entry], begun ? UNRESUMED : UNBEGUN)
       throw new BreakglassRefused('state', 'it cannot be recorded or kept, so it is not begun', { cause })
     }
     if (entry.ended !== null) throw new BreakglassRefused('state', `${lift.id} was ended before it was in force`)

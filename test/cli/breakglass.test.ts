@@ -291,6 +291,12 @@ t.test('a restart goes on with what has time left, and records what has not', as
   await unrecorded.book.resume()
   t.equal(unrecorded.zoom(), 'block', 'what cannot be recorded does not go on')
   await unrecorded.book.stop()
+
+  const recorded = world({ store: breakglassStore(dir), at: START + HOUR + 1 })
+  await recorded.book.resume()
+  t.equal(recorded.zoom(), 'block', 'nor later')
+  t.match(recorded.records, [{ action: 'breakglass-ended', facts: { by: /^a start that could not record/ } }])
+  await recorded.book.stop()
 })
 
 t.test('what ended while nothing ran ended at its time, and is told once', async (t) => {
