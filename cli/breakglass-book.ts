@@ -61,6 +61,7 @@ export class BreakglassBook {
   #timer: NodeJS.Timeout | undefined
   #covered: { readonly under: Policy; readonly lifts: readonly Breakglass[]; readonly policy: Policy } | null = null
   #lastId = 0
+  #isStopped = false
   /** Records to be written. Each resolves with what gives it up, once its first try is over. */
   readonly #owed = new Set<Promise<() => void>>()
 
@@ -138,6 +139,7 @@ export class BreakglassBook {
 
   /** Looks no more, and no longer tries what cannot be recorded or kept. What is lifted goes on with the next start. */
   async stop(): Promise<void> {
+    this.#isStopped = true
     clearTimeout(this.#timer)
     for (const tried of this.#owed) void tried.then((giveUp) => giveUp())
     this.#tell(await this.#file.settle(FILE_MS))
@@ -238,7 +240,7 @@ export class BreakglassBook {
 
   #schedule(): void {
     clearTimeout(this.#timer)
-    if (this.#active.length === 0) return
+    if (this.#active.length === 0 || this.#isStopped) return
     const next = Math.min(...this.#active.map(({ until }) => until)) - this.#options.now()
     const look = () => {
       void this.look()
