@@ -6,7 +6,7 @@ import { FILE_MODE, realDisk } from './disk.ts'
 /** The end of the name under which a file is written before it gets its own. */
 export const ASIDE = '.tmp'
 
-/** Written aside, synced, renamed, the folder synced. Rejects with the system's error; then the file is as it was before. */
+/** Written aside, synced, renamed, the folder synced. Rejects with the system's error; then the file is as it was before, or the new one, which a power cut may undo. */
 export async function replaceFile(folder: string, name: string, content: string | Uint8Array): Promise<void> {
   const aside = join(folder, `${name}${ASIDE}`)
   try {

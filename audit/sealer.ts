@@ -105,7 +105,7 @@ export class Sealer {
     }
   }
 
-  /** Takes the checkpoints of purged records out of the file. Rejects with the system's error; then the file is as it was. */
+  /** Takes the checkpoints of purged records out of the file. Rejects with the system's error. */
   async prune(through: number): Promise<void> {
     const { dir, onDamage } = this.#options
     const path = join(dir, CHECKPOINTS)
@@ -113,8 +113,9 @@ export class Sealer {
     if (size !== this.#length) onDamage(CHECKPOINTS, `it has ${size} bytes, of ${this.#length} written`)
     const left = await withoutPurged(path, through)
     if (left === null || left.length === size) return
-    await replaceFile(dir, CHECKPOINTS, left)
-    this.#length = left.length
+    await replaceFile(dir, CHECKPOINTS, left).finally(async () => {
+      this.#length = (await stat(path)).size // the new one also where only its name could not be synced
+    })
   }
 
   /** Says in the file who signs, before the first checkpoint does. */
