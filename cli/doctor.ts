@@ -1,7 +1,7 @@
 /** `landline doctor`: is the set-up sound, and are the addresses that the proxy sees true? */
 import { existsSync, readFileSync } from 'node:fs'
 import { matrix } from '../rules/matrix.ts'
-import type { Problem } from '../rules/model.ts'
+import type { Problem, VerdictAction } from '../rules/model.ts'
 import type { Policy } from '../rules/policy.ts'
 import { runTests } from '../rules/policy-tests.ts'
 import { formatProblem } from '../rules/problems.ts'
@@ -97,12 +97,14 @@ async function rulesOf(
   return { policy, findings: [...found, ...strangerFindings(policy, now)] }
 }
 
+const isBlock = (action: VerdictAction | undefined) => action === 'block' || action === 'would-block'
+
 /** Who is in no segment may have come there by a wrong address: no better a place than the others. */
 function strangerFindings(policy: Policy, now: number): readonly Finding[] {
   const { services, cells } = matrix(policy, now)
   const strangers = cells.at(-1) ?? []
   const isOpen = (column: number) => strangers[column]?.action === 'allow' || strangers[column]?.action === 'log'
-  const open = services.filter((_, column) => isOpen(column) && cells.some((row) => row[column]?.action === 'block'))
+  const open = services.filter((_, column) => isOpen(column) && cells.some((row) => isBlock(row[column]?.action)))
   if (open.length === 0) return []
   const labels = shortened(open.map(({ label }) => label))
   return [
