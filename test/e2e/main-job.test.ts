@@ -186,11 +186,11 @@ t.test('a signal that comes twice at once is one; a later one does not wait for 
     const open = await tunnel(landline.port, `127.0.0.1:${port}`)
     if (!(open instanceof Socket)) throw new Error('the tunnel was refused')
     const ended = landline.stop('SIGINT')
+    landline.process.kill('SIGTERM')
     await landline.waitForLog('landline drains')
     return { landline, open, ended }
   }
   const patient = await held()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) patient.landline.process.kill(signal)
   t.equal(await patient.landline.metric('landline_tunnels_active'), 1)
   patient.open.end('still here')
   t.equal((await patient.open.toArray()).join(''), 'still here')

@@ -22,6 +22,7 @@ t.test(
       listeners: [{ host: '0.0.0.0', port: 0, clientAddress: 'proxy-protocol', trusted, tls }],
     })
     const localPort = await freePort()
+    const nobodysPort = await freePort()
     const begun = async (host: string, client: string) => {
       const socket = connect({ host, port: proxy.port, localAddress: BALANCER, localPort })
       t.teardown(() => socket.destroy())
@@ -31,7 +32,7 @@ t.test(
     }
     const answered = async (socket: Socket) => {
       const secured = connectTLS({ socket, ca: tls.cert, checkServerIdentity: () => undefined })
-      secured.write(request('GET', 'http://meet.test/', ['Connection: close']))
+      secured.write(request('GET', `http://meet.test:${nobodysPort}/`, ['Connection: close']))
       return (await secured.setEncoding('latin1').toArray()).join('').slice(0, 12)
     }
     const wireless = await begun('127.0.0.1', WIFI)
