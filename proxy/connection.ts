@@ -18,13 +18,14 @@ import { beginsWithProxyHeader } from './source.ts'
 import type { Waiter } from './waiting.ts'
 import type { Wire } from './wire.ts'
 
-/** `waiting` for a request. `ending`: an answer is leaving, and nothing is asked. `idle`: neither; may be closed at any time, too. */
-type State = 'waiting' | 'serving' | 'ending' | 'idle'
+/** `idle`: nothing is under way, and it may be closed at any time. `ending`: an answer is leaving, and nothing is asked. */
+type State = 'idle' | 'serving' | 'ending'
 
 export class Connection implements Carrier, Waiter {
   readonly wire: Wire
   readonly place: Place<Waiter> = placeOf<Waiter>(this)
   waitingSince = 0
+  #isWaiting = false
   /** The one that is under way. */
   exchange: Exchange | null = null
   #sources: SourceReader
@@ -67,10 +68,15 @@ export class Connection implements Carrier, Waiter {
     }
   }
 
-  /** Close where nothing is under way. */
-  giveWay(): void {
-    this.#stopWaiting('idle')
+  /** The drain has begun: close now, or after the answer that is under way. */
+  drain(): void {
     if (this.#state === 'idle') this.wire.destroySoon()
+  }
+
+  /** What has not left by now is not being read. */
+  giveWay(): void {
+    this.#waitNoMore()
+    this.wire.destroy()
   }
 
   /** The drain has lasted long enough. */
@@ -88,10 +94,11 @@ export class Connection implements Carrier, Waiter {
     this.#wait()
     try {
       const text = this.#context.draining() ? null : await readHead(this.wire, this.#headOptions(connected))
-      const hasGivenWay = !this.#stopWaiting(text === null ? 'idle' : 'serving')
-      head = text === null || hasGivenWay ? null : this.#parsed(text, connected)
+      this.#waitNoMore()
+      // What comes after the drain has closed our side cannot be answered, so it is not done.
+      head = text === null || !this.wire.socket.writable ? null : this.#parsed(text, connected)
     } catch (error) {
-      this.#stopWaiting('serving')
+      this.#waitNoMore()
       this.#refuse(failureOf(error), connected)
       return 'close'
     }
@@ -99,17 +106,16 @@ export class Connection implements Carrier, Waiter {
       this.wire.destroySoon()
       return 'close'
     }
+    this.#state = 'serving'
     this.#isFirst = false
     const { options } = this.#context
-    const source = this.#sources.ofRequest(connected, head)
-    if ('refused' in source) {
-      this.#refuse(new ProxyError('ERR_REQUEST', source), connected)
-      return 'close'
-    }
+    const told = this.#sources.ofRequest(connected, head)
+    const source = 'refused' in told ? connected : told
     const exchange = new Exchange(kindOf(head, options.ownHost), head.method, source, this, options)
     this.exchange = exchange
     let next: Next = 'close'
     try {
+      if ('refused' in told) throw new ProxyError('ERR_REQUEST', told)
       if (exchange.kind === 'own') return await this.#answerItself(head, exchange)
       if (hasLoop(head, options.name)) throw new ProxyError('ERR_LOOP')
       const end = await (exchange.kind === 'connect' ? connect : forward)(this.wire, head, exchange, this.#context)
@@ -126,17 +132,15 @@ export class Connection implements Carrier, Waiter {
   }
 
   #wait(): void {
-    this.#state = 'waiting'
-    this.waitingSince = this.#context.options.now()
+    this.#state = 'idle'
+    this.#isWaiting = true
+    this.waitingSince = performance.now()
     this.#context.waiting.add(this)
   }
 
-  /** False where it did not wait any more. */
-  #stopWaiting(next: State): boolean {
-    if (this.#state !== 'waiting') return false
-    this.#state = next
-    this.#context.waiting.remove(this)
-    return true
+  #waitNoMore(): void {
+    if (this.#isWaiting) this.#context.waiting.remove(this)
+    this.#isWaiting = false
   }
 
   /** The rest of an exchange that was answered with a tunnel. */
@@ -211,6 +215,8 @@ export class Connection implements Carrier, Waiter {
     const options: HeadReaderOptions = {
       maxBytes: headBytes,
       mayBegin: mayBeginRequest,
+      begun: () => this.#waitNoMore(),
+
       judgeLine: (text) => {
         const judged = judgeRequestLine(text, headBytes)
         if (typeof judged !== 'string') this.#noteProxyHeader(text, learnt)

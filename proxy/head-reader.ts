@@ -16,6 +16,8 @@ export interface HeadReaderOptions {
   readonly malformed: FailureCode
   /** The other side broke off in the middle of a head. */
   readonly incomplete: FailureCode
+  /** Told of the first bytes, where they are not the whole head. */
+  readonly begun?: () => void
   /** When the head must be whole, and what it means when it is not; counted from now, or from its first byte. */
   readonly deadline?: { readonly ms: number; readonly from: 'now' | 'first-byte'; readonly late: FailureCode }
 }
@@ -83,6 +85,7 @@ export class HeadReader implements Consumer {
     if (end === INCOMPLETE) {
       if (before === 0) {
         this.#append(chunk)
+        this.#options.begun?.()
         if (this.#options.deadline?.from === 'first-byte') this.#startDeadline()
       }
       this.#length = length

@@ -70,6 +70,11 @@ export class Occupancy {
     return false
   }
 
+  /** Whether `limit` connections are taken. */
+  isFull(limit: number): boolean {
+    return connectionsOf(this.#shared) >= limit
+  }
+
   leave(): void {
     Atomics.sub(this.#shared.connections, this.#thread, 1)
   }

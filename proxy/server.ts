@@ -113,7 +113,7 @@ class ProxyServer implements Proxy {
     const gone = new Promise<void>((resolve) => {
       this.#drained = resolve
     })
-    for (const connection of this.#connections) connection.giveWay()
+    for (const connection of this.#connections) connection.drain()
     const timer = setTimeout(() => {
       for (const connection of this.#connections) {
         this.#options.observer.limitReached('drain_ms')
@@ -197,12 +197,13 @@ class ProxyServer implements Proxy {
     return server
   }
 
-  /** Who comes before a handshake finds no place, but the next one may. */
+  /** Who comes before a handshake finds no place, but the next one may. What handshakes alone take up, nobody gives way to. */
   #bound(server: Server): void {
-    server.maxConnections = this.#options.limits.connections
+    const { connections } = this.#options.limits
+    server.maxConnections = connections
     server.on('drop', () => {
       this.#options.observer.limitReached('connections')
-      this.#makesRoom()
+      if (this.#context.occupancy.isFull(connections)) this.#makesRoom()
     })
   }
 
@@ -219,7 +220,7 @@ class ProxyServer implements Proxy {
   }
 
   #makesRoom(): boolean {
-    const makes = this.#context.waiting.makeRoom(this.#options.now())
+    const makes = this.#context.waiting.makeRoom()
     if (makes) this.#options.observer.limitReached('connections_waiting')
     return makes
   }

@@ -1,4 +1,4 @@
-/** The clients' connections on which nothing is under way. Where all places are taken, who has waited the longest gives theirs. */
+/** The clients' connections that wait for a request. Where all places are taken, who has waited the longest gives theirs. */
 import { Arrivals, type Place } from '../rules/arrivals.ts'
 
 /** So long a client may be left to think before its next request; from then on, its place may go to another. */
@@ -6,9 +6,9 @@ const PATIENCE_MS = 5000
 
 export interface Waiter {
   readonly place: Place<Waiter>
-  /** When the wait began, in milliseconds since 1970. */
+  /** When the wait began, by `performance.now()`. */
   readonly waitingSince: number
-  /** Close. Takes itself out of the waiting. */
+  /** Close at once, and wait no more. */
   giveWay(): void
 }
 
@@ -25,9 +25,9 @@ export class Waiting {
   }
 
   /** Has the one give way that has waited the longest; false where none has waited for long. */
-  makeRoom(now: number): boolean {
+  makeRoom(): boolean {
     const longest = this.#waiters.oldest?.value
-    if (longest === undefined || now - longest.waitingSince < PATIENCE_MS) return false
+    if (longest === undefined || performance.now() - longest.waitingSince < PATIENCE_MS) return false
     longest.giveWay()
     return true
   }

@@ -582,6 +582,9 @@ t.test('a client cannot make itself unknown by what its proxy passes on beside i
     for (const text of [request('GET', url, [told, invented]), `${connecting}${told}\r\n${invented}\r\n\r\n`])
       t.match(await balanced.client().send(text).all(), /^HTTP\/1\.1 400 [\s\S]*name different clients/, invented)
   }
+  const head = request('HEAD', url, [told, 'Forwarded: for=192.0.2.9'])
+  t.match(await balanced.client().send(head).all(), /^HTTP\/1\.1 400 [\s\S]*\r\n\r\n$/, 'as little as HEAD may have')
+  t.same(new Set(balanced.ends.map(({ kind }) => kind)), new Set(['http', 'connect']))
   t.equal(origin.count(), 0)
 })
 

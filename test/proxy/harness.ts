@@ -63,8 +63,8 @@ export interface Harness {
   readonly carried: { sent: number; received: number; told: number }
   readonly errors: unknown[]
   policy: Policy
-  /** Connections that are made by `client`, cut at `close`. */
-  readonly client: (from?: string) => Client
+  /** Connections that are made by `client`, to the listener of that index, cut at `close`. */
+  readonly client: (from?: string, listener?: number) => Client
   /** Resolves once so many exchanges have ended. */
   readonly ended: (count: number) => Promise<readonly ExchangeEnd[]>
   readonly close: () => Promise<void>
@@ -127,8 +127,8 @@ export async function startProxy(given: HarnessOptions = {}): Promise<Harness> {
     tally: (allowed) => kept.allowed.push(allowed),
     log: { info: () => {}, warn: () => {}, error: (fields) => kept.errors.push(fields) },
   })
-  const [at] = await proxy.listen()
-  const port = at?.port ?? 0
+  const ports = (await proxy.listen()).map(({ port }) => port)
+  const [port = 0] = ports
   return {
     ...kept,
     port,
@@ -140,8 +140,8 @@ export async function startProxy(given: HarnessOptions = {}): Promise<Harness> {
     set policy(next) {
       policy = next
     },
-    client: (from) => {
-      const client = new Client(port, from)
+    client: (from, listener = 0) => {
+      const client = new Client(ports[listener] ?? 0, from)
       clients.push(client)
       return client
     },

@@ -1,6 +1,7 @@
 /** Every wait and every number has a bound: what happens at each, and that the others go on being served. */
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
+import { mock } from 'node:test'
 import { connect as connectTLS } from 'node:tls'
 import t from 'tap'
 import { Exchange } from '../../proxy/exchange.ts'
@@ -31,6 +32,15 @@ const statusOf = (text: string) => /^HTTP\/1\.1 (\d+)/.exec(text)?.[1]
 const echo = (socket: Socket) => {
   socket.on('data', (chunk) => socket.write(chunk))
   socket.on('end', () => socket.end())
+}
+/** The clock of all that is in this process stands still for the test, but for what is let pass, in milliseconds. */
+function clock(t: { teardown(end: () => unknown): unknown }): (milliseconds: number) => void {
+  let now = 1e6
+  const mocked = mock.method(performance, 'now', () => now)
+  t.teardown(() => mocked.mock.restore())
+  return (milliseconds) => {
+    now += milliseconds
+  }
 }
 /** Resolves when the connection is closed, with what came. */
 const closeOf = async (client: Client) => {
@@ -144,8 +154,8 @@ t.test('connections have a number; who comes too many is told, and the others go
 })
 
 t.test('where all places are taken, who has waited the longest gives theirs, and nobody who is served', async (t) => {
-  let now = 0
-  const proxy = await proxyOf(t, { limits: { connections: 3 }, now: () => now })
+  const pass = clock(t)
+  const proxy = await proxyOf(t, { limits: { connections: 3 } })
   const origin = await originOf(t, answering(answer('fine')))
   const echoing = await originOf(t, echo)
   const ask = async (client: Client) => {
@@ -156,11 +166,11 @@ t.test('where all places are taken, who has waited the longest gives theirs, and
   await tunnel.until((text) => text.includes('200'))
   const [first, second] = [proxy.client(), proxy.client()]
   t.match(await ask(first), 'fine')
-  now = 1000
+  pass(1000)
   t.match(await ask(second), 'fine')
-  now = 4999
+  pass(3999)
   t.match(await ask(proxy.client()), '503', 'nobody has waited for long')
-  now = 5000
+  pass(1)
   const third = proxy.client()
   t.match(await ask(third), 'fine')
   first.take()
@@ -170,7 +180,7 @@ t.test('where all places are taken, who has waited the longest gives theirs, and
   tunnel.take()
   t.equal(await tunnel.send('ping').until((text) => text === 'ping'), 'ping')
   t.same(proxy.limits, ['connections', 'connections_waiting', 'connections'])
-  now = 20_000
+  pass(15_000)
   const [fourth, fifth] = [proxy.client(), proxy.client()]
   t.match(await ask(fourth), 'fine')
   t.match(await ask(fifth), 'fine')
@@ -179,8 +189,8 @@ t.test('where all places are taken, who has waited the longest gives theirs, and
 })
 
 t.test('who says nothing at all gives way, and who has gone is not asked to', async (t) => {
-  let now = 0
-  const proxy = await proxyOf(t, { limits: { connections: 2 }, now: () => now })
+  const pass = clock(t)
+  const proxy = await proxyOf(t, { limits: { connections: 2 } })
   const echoing = await originOf(t, echo)
   const connected = async () => {
     const client = proxy.client().send(connectTo(`127.0.0.1:${echoing.port}`))
@@ -188,27 +198,70 @@ t.test('who says nothing at all gives way, and who has gone is not asked to', as
   }
   const silent = [proxy.client(), proxy.client()]
   await waitFor('two that say nothing', () => proxy.proxy.connections === 2)
-  now = 5000
+  pass(5000)
   t.match(await connected(), ' 200 ')
   await silent[0]?.all()
   silent[1]?.socket.end()
   await waitFor('the other to be gone', () => proxy.proxy.connections === 1)
   t.match(await connected(), ' 200 ')
-  now = 10_000
+  pass(5000)
   t.match(await connected(), ' 503 ')
   t.same(proxy.limits, ['connections_waiting', 'connections'])
+})
+
+t.test('who gives way is gone at once, also where it does not read what it has got', async (t) => {
+  const pass = clock(t)
+  const proxy = await proxyOf(t, { limits: { connections: 2 } })
+  const origin = await originOf(t, answering(answer('x'.repeat(8000))))
+  /** A client that asks until it is not answered on, or so often, and reads nothing. */
+  const deaf = async (most: number) => {
+    const client = proxy.client()
+    client.socket.pause()
+    let answers = 0
+    for (let before = -1; answers < most && before < proxy.ends.length; answers++) {
+      before = proxy.ends.length
+      client.send(request('GET', origin.url))
+      for (let turn = 0; before === proxy.ends.length && turn < 1000; turn++) await new Promise(setImmediate)
+    }
+    pass(6000)
+    return { client, answers }
+  }
+  const { client, answers: most } = await deaf(Number.POSITIVE_INFINITY)
+  client.close()
+  await waitFor('that one to be gone', () => proxy.proxy.connections === 0)
+  // With some of these, a last part of the answers is still to leave.
+  for (let fewer = 2; fewer < 8; fewer++) await deaf(most - fewer)
+  t.ok(proxy.limits.includes('connections_waiting'))
+  await waitFor('no more connections than there may be', () => proxy.proxy.connections <= 2)
+})
+
+t.test('who has begun to ask does not give way', async (t) => {
+  const pass = clock(t)
+  const proxy = await proxyOf(t, { limits: { connections: 2 } })
+  const origin = await originOf(t, answering(answer('fine')))
+  const [asking, waiting] = [proxy.client(), proxy.client()]
+  const text = request('GET', origin.url)
+  const answered = (client: Client, rest = text) => client.send(rest).until((text) => text.endsWith('fine'))
+  await answered(asking)
+  asking.take()
+  asking.send(text.slice(0, 20))
+  await answered(waiting) // by then, what came before it was read, too
+  waiting.take()
+  pass(6000)
+  t.match(await answered(proxy.client()), ' 200 ')
+  t.equal(await waiting.all(), '')
+  t.match(await answered(asking, text.slice(20)), ' 200 ')
 })
 
 t.test(
   'behind TLS, who comes to a full house is dropped, and who has waited makes room for the next one',
   { skip: openssl === null && missing('OpenSSL') },
   async (t) => {
-    let now = 0
+    const pass = clock(t)
     const tls = await makeCertificate(scratch(t), openssl ?? '')
     const proxy = await proxyOf(t, {
       limits: { connections: 2 },
       listeners: [{ host: DESK, port: 0, clientAddress: 'socket', trusted: [], tls }],
-      now: () => now,
     })
     const connected = () => {
       const socket = connectTLS(proxy.port, DESK, { ca: tls.cert })
@@ -221,13 +274,34 @@ t.test(
     t.ok(await connected())
     t.ok(await connected())
     await waitFor('two that wait', () => proxy.proxy.connections === 2)
-    now = 5000
+    pass(5000)
     t.notOk(await connected())
     await waitFor('one to be gone', () => proxy.proxy.connections === 1)
     t.ok(await connected())
     t.same(proxy.limits, ['connections', 'connections_waiting'])
   },
 )
+
+t.test('handshakes that are never ended close nobody’s connection where there is a place', async (t) => {
+  const pass = clock(t)
+  const tls = { cert: '', key: '' } // no handshake gets as far as the certificate
+  const listener = { host: DESK, port: 0, clientAddress: 'socket', trusted: [] } as const
+  const proxy = await proxyOf(t, {
+    limits: { connections: 2 },
+    listeners: [
+      { ...listener, tls: null },
+      { ...listener, tls },
+    ],
+  })
+  const waiting = proxy.client()
+  await waitFor('one that waits', () => proxy.proxy.connections === 1)
+  pass(6000)
+  const silent = Array.from({ length: 4 }, () => proxy.client(DESK, 1))
+  await waitFor('two to be dropped', () => proxy.limits.length === 2)
+  t.same(proxy.limits, ['connections', 'connections'])
+  t.notOk(waiting.ended)
+  for (const client of silent) client.close()
+})
 
 t.test('a client has so many tunnels, upgrades included; one address of many people has more', async (t) => {
   const proxy = await startProxy({ limits: { tunnelsPerClient: 2, tunnelsPerSharedClient: 3 } })
