@@ -2,6 +2,7 @@
 export const FAILURES_DE: Readonly<Record<string, string>> = {
   'The request was not understood.': 'Die Anfrage war nicht verständlich.',
   'The request ended too early.': 'Die Anfrage brach vorzeitig ab.',
+  'X-Forwarded-For and Forwarded name different clients.': 'X-Forwarded-For und Forwarded nennen verschiedene Clients.',
   'The request did not arrive in time.': 'Die Anfrage kam nicht rechtzeitig an.',
   'The request stood still for too long.': 'Die Anfrage stand zu lange still.',
   'The header section of the request is too large.': 'Der Kopf der Anfrage ist zu groß.',

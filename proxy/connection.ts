@@ -109,13 +109,12 @@ export class Connection implements Carrier, Waiter {
     this.#state = 'serving'
     this.#isFirst = false
     const { options } = this.#context
-    const told = this.#sources.ofRequest(connected, head)
-    const source = 'refused' in told ? connected : told
-    const exchange = new Exchange(kindOf(head, options.ownHost), head.method, source, this, options)
+    const source = this.#sources.ofRequest(connected, head)
+    const exchange = new Exchange(kindOf(head, options.ownHost), head.method, source ?? connected, this, options)
     this.exchange = exchange
     let next: Next = 'close'
     try {
-      if ('refused' in told) throw new ProxyError('ERR_REQUEST', told)
+      if (source === null) throw new ProxyError('ERR_CONTRADICTED')
       if (exchange.kind === 'own') return await this.#answerItself(head, exchange)
       if (hasLoop(head, options.name)) throw new ProxyError('ERR_LOOP')
       const end = await (exchange.kind === 'connect' ? connect : forward)(this.wire, head, exchange, this.#context)

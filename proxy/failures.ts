@@ -25,6 +25,12 @@ export const FAILURES = {
     outcome: 'client_error',
     message: 'The request ended too early.',
   },
+  ERR_CONTRADICTED: {
+    status: 400,
+    error: 'http_request_error',
+    outcome: 'client_error',
+    message: 'X-Forwarded-For and Forwarded name different clients.',
+  },
   ERR_HEAD_TIMEOUT: {
     status: 408,
     error: 'http_request_error',

@@ -8,7 +8,6 @@ import type { SuspectReason } from '../rules/events.ts'
 import type { Address } from '../rules/model.ts'
 import { buildPrefixTable } from '../rules/prefix-table.ts'
 import { isForwardedField, walkForwarded } from './forwarded.ts'
-import { BAD_REQUEST, type Refusal } from './http/refusal.ts'
 import type { RequestHead } from './http/request.ts'
 import type { ListenerOptions } from './options.ts'
 import { MAX_PROXY_HEADER_BYTES, parseProxyHeader, type Told } from './proxy-protocol.ts'
@@ -40,10 +39,10 @@ export interface SourceReader {
    */
   identify(wire: Wire): Promise<Source | null>
   /**
-   * Who asks, on a connection that `identify` gave `connected` for: with `forwarded` each request says it anew. A refusal where it
-   * says two things: one of them may be the client's own invention, to be whom it likes or nobody.
+   * Who asks, on a connection that `identify` gave `connected` for: with `forwarded` each request says it anew. Null where it says two
+   * things: one of them may be the client's own invention, so as to be nobody.
    */
-  ofRequest(connected: Source, head: Pick<RequestHead, 'fields' | 'target'>): Source | Refusal
+  ofRequest(connected: Source, head: Pick<RequestHead, 'fields' | 'target'>): Source | null
 }
 
 export function createSourceReader(
@@ -75,7 +74,7 @@ export function createSourceReader(
       const { address, port, path, fault } = walkForwarded(fields, connected.address, isTrusted)
       // A balancer that asks the proxy itself (a health check) speaks for nobody.
       if (fault !== null && (fault !== 'missing' || target.form !== 'origin')) suspects.note(fault)
-      if (fault === 'conflict') return BAD_REQUEST.clientContradicted
+      if (fault === 'conflict') return null
       return { address, port, learnt: 'forwarded', path, known: fault === null && !isGateway(address, suspects) }
     },
   }

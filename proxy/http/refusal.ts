@@ -48,7 +48,6 @@ export const BAD_REQUEST = {
   expectation: request(417, 'The only expectation that can be met is 100-continue.'),
   connection: request(400, 'The Connection field is not a list of options, or names a field that may not be dropped.'),
   maxForwards: request(400, 'The Max-Forwards field is not one decimal number.'),
-  clientContradicted: request(400, 'X-Forwarded-For and Forwarded name different clients.'),
 } as const satisfies Record<string, Refusal>
 
 export const BAD_RESPONSE = {

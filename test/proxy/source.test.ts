@@ -4,7 +4,6 @@ import { duplexPair } from 'node:stream'
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import t from 'tap'
 import type { RouteTables } from '../../proxy/gateways.ts'
-import type { Refusal } from '../../proxy/http/refusal.ts'
 import { parseRequestHead } from '../../proxy/http/request.ts'
 import type { ListenerOptions } from '../../proxy/options.ts'
 import { beginsWithProxyHeader, createSourceReader, type Source } from '../../proxy/source.ts'
@@ -132,10 +131,9 @@ async function identified(
   return { source: found, rest, reasons }
 }
 
-function inWords({ source, reasons }: Pick<Seen, 'reasons'> & { source: Source | Refusal | null }): string {
+function inWords({ source, reasons }: Pick<Seen, 'source' | 'reasons'>): string {
   const signs = reasons.length === 0 ? '' : ` (${reasons.join()})`
   if (source === null) return `closed${signs}`
-  if ('refused' in source) return `refused${signs}`
   const { address, learnt, path, known } = source
   return `${[known ? '' : 'unknown', address.text, learnt, ...path].join(' ').trim()}${signs}`
 }
@@ -239,7 +237,7 @@ t.test('with forwarded each request tells its client; elsewhere nobody is believ
     ['Forwarded', forwarded, [], 'FORWARDED: for=10.20.0.7', '10.20.0.7 forwarded 127.0.0.1'],
     ['nothing', forwarded, [], 'X-Real-IP: 10.20.0.7', 'unknown 127.0.0.1 forwarded (missing)'],
     ['malformed', forwarded, [], 'Forwarded: 10.20.0.7', 'unknown 127.0.0.1 forwarded (malformed)'],
-    ['two stories', forwarded, [], 'Forwarded: for=10.10.0.1\r\nX-Forwarded-For: 10.20.0.7', 'refused (conflict)'],
+    ['two stories', forwarded, [], 'Forwarded: for=10.10.0.1\r\nX-Forwarded-For: 10.20.0.7', 'closed (conflict)'],
     [
       'the default gateway',
       { ...forwarded, routes: ROUTES },
