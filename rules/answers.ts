@@ -2,7 +2,7 @@
  * The answers that one request can get as time goes by: what `decide` would say at one instant or another, with each
  * `during` and each exception open or closed. A test without `at` needs that to be one.
  */
-import { classify, isStricter, isUnknownAddress, seatOf, settle } from './decide.ts'
+import { classify, isUnknownAddress, replaces, seatOf, settle } from './decide.ts'
 import { isFor } from './exceptions.ts'
 import type { Evidence } from './model.ts'
 import type { Lift, Policy, Ruling, Seat, Service } from './policy.ts'
@@ -37,7 +37,7 @@ function rulingsOf(policy: Policy, evidence: Evidence, clocks: Set<string>): Rea
     const next = judgements(policy, seat, service, evidence, clocks)
     const stricter = new Set<Ruling>()
     for (const x of standing) {
-      for (const y of next) stricter.add(isOfNoService(policy, x) ? stricterOf(x, y) : stricterOf(y, x))
+      for (const y of next) stricter.add(replaces(y, x, !isOfNoService(policy, x)) ? y : x)
     }
     standing = stricter
   }
@@ -46,11 +46,6 @@ function rulingsOf(policy: Policy, evidence: Evidence, clocks: Set<string>): Rea
 
 function isOfNoService({ ipLiterals, unjudged }: Policy, ruling: Ruling): boolean {
   return ruling === ipLiterals || ruling === unjudged
-}
-
-/** Of two that are as strict, the second. */
-function stricterOf(x: Ruling, y: Ruling): Ruling {
-  return isStricter(x, y) ? x : y
 }
 
 /** As `judge`, at all times from `at` on. Every exception ends, so that its rule can also stand. */

@@ -58,8 +58,7 @@ function strictest(policy: Policy, seat: Seat, evidence: Evidence, matches: read
     if (named === null || isNamedBefore(matches, index)) continue
     const next = judge(policy, seat, named, source, at)
     if (trace) narrateRules(policy, seat, named, source, at, trace)
-    // As strict as what is said of a bare address, it says more: what the address is of.
-    if (ruling !== null && (service === null ? isStricter(ruling, next) : !isStricter(next, ruling))) continue
+    if (ruling !== null && !replaces(next, ruling, service !== null)) continue
     ruling = next
     service = named
   }
@@ -74,6 +73,14 @@ export function seatOf(policy: Policy, source: Address | null): Seat {
 /** Whether `x` is stricter than `y`. */
 export function isStricter(x: Said, y: Said): boolean {
   return strictnessOf(x) > strictnessOf(y)
+}
+
+/**
+ * Whether what is said of a service takes the place of what stood, `isOfService` or not. As strict as what is said of a bare address,
+ * it says more: what the address is of.
+ */
+export function replaces(next: Said, standing: Said, isOfService: boolean): boolean {
+  return isOfService ? isStricter(next, standing) : !isStricter(standing, next)
 }
 
 type Said = Pick<Ruling, 'action' | 'exception'>
