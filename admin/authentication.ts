@@ -4,6 +4,7 @@
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import { parseAddress } from '../rules/address.ts'
+import { ArrivalMap } from '../rules/arrivals.ts'
 import { isPassword, type PasswordHash, parsePasswordHash } from './password.ts'
 import { Throttle } from './throttle.ts'
 import type { User, Users } from './users.ts'
@@ -58,16 +59,12 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   const addresses = new Throttle({ ...OF_ADDRESS, now })
   const names = new Throttle({ ...OF_USER, now })
   /** Who has logged in from where, longest ago first: there, others' failures elsewhere do not slow the user down. */
-  const homes = new Map<string, LoggedIn>()
+  const homes = new ArrivalMap<string, LoggedIn>()
   const turns = createTurns(MAX_WAITING, MAX_WAITING_EACH)
 
   const remember = (home: string, print: string) => {
-    homes.delete(home)
     homes.set(home, { print, until: now() + KNOWN_MS })
-    for (const oldest of homes.keys()) {
-      if (homes.size <= MAX_HOMES) break
-      homes.delete(oldest)
-    }
+    if (homes.size > MAX_HOMES && homes.oldest !== null) homes.delete(homes.oldest[0])
   }
 
   return {
@@ -78,7 +75,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
       const user = users().get(name)
       const from = networkOf(address)
       const home = `${name} ${from}`
-      const waitMs = () => Math.max(addresses.waitMs(from), homes.has(home) ? 0 : names.waitMs(name))
+      const waitMs = () => Math.max(addresses.waitMs(from), homes.get(home) ? 0 : names.waitMs(name))
       const throttled = () => ({ kind: 'throttled', user: user?.name ?? null, retryMs: waitMs() }) as const
       // Before all else: what was remembered would tell a right guess from a wrong one.
       if (waitMs() > 0) return throttled()
