@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { boundTo } from './machine.ts'
@@ -80,15 +80,6 @@ async function stop(child: ChildProcess, exited: Promise<unknown>): Promise<void
   child.kill('SIGTERM')
   await exited
   clearTimeout(late)
-}
-
-/** Free just now: not every proxy takes port 0. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo // it listens on TCP
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 function accepts(port: number): Promise<boolean> {

@@ -1,7 +1,8 @@
 /** HAProxy in the comparison: no forward proxy, so in front of the one origin; the policy as lists, and its log. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Contender, freePort, startProgram } from './contender.ts'
+import { freePort } from '../../test/ports.ts'
+import { type Contender, startProgram } from './contender.ts'
 import { findProgram, versionOf } from './machine.ts'
 import { deniedHost, HOSTS, originAddress } from './plan.ts'
 import { names, POLICY_ENTRIES, prefixes } from './policy.ts'

@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import packageJson from '../../package.json' with { type: 'json' }
-import { type Contender, freePort, startProgram } from './contender.ts'
+import { freePort } from '../../test/ports.ts'
+import { type Contender, startProgram } from './contender.ts'
 import { POLICY_ENTRIES, ruleFiles } from './policy.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'cli', 'main.ts')

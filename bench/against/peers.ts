@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { type Contender, freePort, startProgram } from './contender.ts'
+import { freePort } from '../../test/ports.ts'
+import { type Contender, startProgram } from './contender.ts'
 import { findProgram, versionOf } from './machine.ts'
 
 const require = createRequire(import.meta.url)

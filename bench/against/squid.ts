@@ -1,7 +1,8 @@
 /** Squid in the comparison: the same policy as ACLs, and its access log. */
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Contender, freePort, startProgram } from './contender.ts'
+import { freePort } from '../../test/ports.ts'
+import { type Contender, startProgram } from './contender.ts'
 import { findProgram, versionOf } from './machine.ts'
 import { NAME_SERVER } from './network.ts'
 import { names, POLICY_ENTRIES, prefixes } from './policy.ts'

@@ -1,7 +1,8 @@
 /** Apache Traffic Server in the comparison: a forward proxy without a cache, one thread for traffic, its access log. */
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Contender, freePort, startProgram } from './contender.ts'
+import { freePort } from '../../test/ports.ts'
+import { type Contender, startProgram } from './contender.ts'
 import { findProgram, versionOf } from './machine.ts'
 
 /** Files that must be there, if only empty. */

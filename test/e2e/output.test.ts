@@ -4,7 +4,7 @@ import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import t from 'tap'
-import { freePort } from '../../bench/against/contender.ts'
+import { freePort } from '../ports.ts'
 import { MAIN, readSeries, scratch, start, waitFor } from './landline.ts'
 
 const FULL = '/dev/full'
