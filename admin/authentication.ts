@@ -4,7 +4,7 @@
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import { parseAddress } from '../rules/address.ts'
-import { ArrivalMap } from '../rules/arrivals.ts'
+import { ArrivalMap } from '../rules/tables/arrivals.ts'
 import { isPassword, type PasswordHash, parsePasswordHash } from './password.ts'
 import { Throttle } from './throttle.ts'
 import type { User, Users } from './users.ts'

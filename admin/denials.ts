@@ -2,9 +2,10 @@
  * The latest denials, kept for a quarter of an hour so that the client can read what its application did not show. In
  * memory only, bounded, by client address; the record that auditors read is another matter.
  */
-import { Arrivals, type Place, placeOf } from '../rules/arrivals.ts'
+
+import type { Decider } from '../rules/change/past.ts'
 import type { Texts } from '../rules/model.ts'
-import type { Decider } from '../rules/past.ts'
+import { Arrivals, type Place, placeOf } from '../rules/tables/arrivals.ts'
 
 export interface Denial {
   /** `event.id` of the record. */

@@ -3,8 +3,8 @@
  * never quotes one.
  */
 import * as z from 'zod'
+import { readYaml } from '../rules/file/yaml-source.ts'
 import { formatProblem, shown, unknownKey } from '../rules/problems.ts'
-import { readYaml } from '../rules/yaml-source.ts'
 import { type PasswordHash, parsePasswordHash } from './password.ts'
 
 /** `operator` runs the proxy, `auditor` signs and reads records, `privacy-officer` may reveal whom a pseudonym stands for. */

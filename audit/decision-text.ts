@@ -2,9 +2,10 @@
  * What the records of one decision share, word for word: its reason, its service and its rule. In a storm of denials these are the
  * longest part of a record, and the same thousands of times; so they are written out once.
  */
-import { BoundedLists } from '../rules/bounded-lists.ts'
+
 import type { TrafficEvent } from '../rules/events.ts'
 import type { Texts } from '../rules/model.ts'
+import { BoundedLists } from '../rules/tables/bounded-lists.ts'
 import { NAME, quote, quoteOrNull } from './text.ts'
 
 /** In characters. */

@@ -3,15 +3,15 @@
  * with all the evidence that they hold. A `repeat` is as many requests more.
  */
 import { parseAddress } from '../rules/address.ts'
+import type { Past, PastAsked, PastVerdict } from '../rules/change/past.ts'
+import type { Witness } from '../rules/change/simulation.ts'
 import { PORT_REFUSAL, type TrafficAction } from '../rules/events.ts'
 import { type Match, MEDIA, type Medium } from '../rules/model.ts'
-import type { Past, PastAsked, PastVerdict } from '../rules/past.ts'
-import type { Witness } from '../rules/simulation.ts'
 import { type AuditRecord, readSegment } from './read.ts'
 import { listSegments } from './segment.ts'
 import { parseRecord } from './stamp.ts'
-import { listTallies, readRows } from './tally-file.ts'
-import { HOUR_MS, type TallyRow } from './tally-row.ts'
+import { listTallies, readRows } from './tallies/file.ts'
+import { HOUR_MS, type TallyRow } from './tallies/row.ts'
 
 export interface PastReading {
   /** Requests before are left out, in milliseconds since 1970; of a tally, hours that ended before. null: none are. */

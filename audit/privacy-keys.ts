@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import * as z from 'zod'
 import { AuditError, errorName } from './error.ts'
 import { makeFolderSync, syncFolder } from './folder.ts'
-import { isInside, KEY_FOLDER_MODE, KEY_MODE } from './keys.ts'
+import { isInside, KEY_FOLDER_MODE, KEY_MODE } from './proof/keys.ts'
 import { KEY_BYTES, type MonthKey, monthAfter, monthKey, monthOf } from './pseudonym.ts'
 
 const FORMAT = 'landline-privacy-keys/1'

@@ -64,7 +64,7 @@ export interface AuditRecord {
       readonly source: 'rules'
       readonly shared?: true
     }
-    /** `sealed`: beside a pseudonym, what it stands for, encrypted (audit/pseudonyms.ts). */
+    /** `sealed`: beside a pseudonym, what it stands for, encrypted (audit/pseudonym.ts). */
     readonly client?: { readonly learnt: string; readonly path: readonly string[]; readonly sealed?: string }
     readonly mode?: Mode
     readonly exception?: string | null

@@ -4,9 +4,9 @@
  */
 import { createHash } from 'node:crypto'
 import { parsePrefix } from '../rules/address.ts'
-import type { Catalogue } from '../rules/catalog.ts'
 import { compile } from '../rules/compile.ts'
 import { decide } from '../rules/decide.ts'
+import type { Catalogue } from '../rules/file/catalog.ts'
 import type { Address, Evidence, Prefix, RuleEntry, RuleFile, SegmentEntry, ServiceEntry } from '../rules/model.ts'
 import type { Policy } from '../rules/policy.ts'
 

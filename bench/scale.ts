@@ -9,7 +9,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openAudit } from '../audit/audit.ts'
-import { loadKey } from '../audit/keys.ts'
+import { loadKey } from '../audit/proof/keys.ts'
 import { listSegments } from '../audit/segment.ts'
 import { denial } from './events/denial.ts'
 

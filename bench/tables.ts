@@ -5,9 +5,9 @@
 import { parseAddress, parsePrefix } from '../rules/address.ts'
 import { canonicalHost } from '../rules/host.ts'
 import type { Address, Prefix } from '../rules/model.ts'
-import { buildNameIndex, findName, type NameIndex } from '../rules/name-index.ts'
-import { packNames } from '../rules/packed.ts'
-import { buildPrefixTable } from '../rules/prefix-table.ts'
+import { buildNameIndex, findName, type NameIndex } from '../rules/tables/name-index.ts'
+import { packNames } from '../rules/tables/packed.ts'
+import { buildPrefixTable } from '../rules/tables/prefix-table.ts'
 
 const COUNT = 100_000
 const LOOKUPS = 1_000_000

@@ -1,5 +1,5 @@
 /** Which commands there are, and what each takes. */
-import { AUDIT_COMMANDS } from './audit-commands.ts'
+import { AUDIT_COMMANDS } from './audit/commands.ts'
 import { ADMIN, AT, CATALOG, CONFIG, type CommandSpec, JSON_FLAG } from './flags.ts'
 
 export const COMMANDS = {

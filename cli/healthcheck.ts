@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import { formatConfigProblem, loadConfig } from './config.ts'
-import { loopbackOf, type SocketAddress } from './values.ts'
+import { formatConfigProblem, loadConfig } from './settings/config.ts'
+import { loopbackOf, type SocketAddress } from './settings/values.ts'
 
 const TIMEOUT_MS = 4000
 

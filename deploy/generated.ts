@@ -1,5 +1,5 @@
 /** The files of this repository that are made from its code: path → text. `npm run generate` writes them, a test compares them. */
-import { jsonSchema } from '../rules/schema.ts'
+import { jsonSchema } from '../rules/file/schema.ts'
 import { DASHBOARDS } from './grafana/dashboards.ts'
 import { metricsPage } from './metrics-page.ts'
 

@@ -1,6 +1,7 @@
 /** /blocked: the client's own denials, for those whose application showed them nothing but a failed connection. */
+
+import type { Decider } from '../rules/change/past.ts'
 import type { Texts } from '../rules/model.ts'
-import type { Decider } from '../rules/past.ts'
 import { type Html, html, oneLine } from './html.ts'
 import { type ChosenText, type Language, pickText } from './language.ts'
 import { said } from './pages.ts'

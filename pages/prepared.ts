@@ -2,7 +2,7 @@
  * Denial pages whose fixed parts are laid out once: in a storm of denials only host, segment and reference differ, and to lay a page
  * out costs several times the decision. What comes out is what `denialPage` says.
  */
-import { BoundedLists } from '../rules/bounded-lists.ts'
+import { BoundedLists } from '../rules/tables/bounded-lists.ts'
 import { type DenialPage, denialPage } from './pages.ts'
 
 /** Stand for what differs. No escaping touches them but that of a link; within Latin-1, as with any other character pages would cost twice. */

@@ -1,5 +1,5 @@
 /** A simulation as a page of its own, to attach to a change request: nothing loaded, nothing run; prints on paper. */
-import type { Change, ChangeKind, Predicted, Seen, Simulation, Undecidable } from '../rules/simulation.ts'
+import type { Change, ChangeKind, Predicted, Seen, Simulation, Undecidable } from '../rules/change/simulation.ts'
 import { howMany, instantInWords } from '../rules/words.ts'
 import { Html, html } from './html.ts'
 import { CHANGE_WORDS, endInWords, REASON_WORDS, type SimulationReport, talliesInWords } from './simulation.ts'

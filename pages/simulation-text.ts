@@ -1,5 +1,5 @@
 /** A simulation for a terminal. */
-import type { Change, Seen, Simulation, Undecidable } from '../rules/simulation.ts'
+import type { Change, Seen, Simulation, Undecidable } from '../rules/change/simulation.ts'
 import { aligned, howMany, instantInWords } from '../rules/words.ts'
 import { oneLine } from './html.ts'
 import { CHANGE_WORDS, endInWords, REASON_WORDS, type SimulationReport, talliesInWords } from './simulation.ts'

@@ -1,8 +1,8 @@
 /** What a simulation is told with, whatever the form: its facts, the reasons why something cannot be told, and what is not in it. */
 
-import type { Reason } from '../rules/past.ts'
+import type { Reason } from '../rules/change/past.ts'
+import type { ChangeKind, Simulation } from '../rules/change/simulation.ts'
 import type { Policy } from '../rules/policy.ts'
-import type { ChangeKind, Simulation } from '../rules/simulation.ts'
 import { instantInWords } from '../rules/words.ts'
 
 export interface SimulationReport {

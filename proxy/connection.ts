@@ -1,6 +1,7 @@
 /** One client's connection: requests one after the other, each an exchange of its own, until one of the sides has enough. */
-import { type Place, placeOf } from '../rules/arrivals.ts'
+
 import type { ExchangeKind } from '../rules/events.ts'
+import { type Place, placeOf } from '../rules/tables/arrivals.ts'
 import { type AnswerOptions, denialAnswer, failureAnswer, finalRecipientAnswer } from './answers.ts'
 import { connect } from './connect.ts'
 import type { Context } from './context.ts'

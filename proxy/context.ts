@@ -1,6 +1,7 @@
 /** What all exchanges of one proxy share. */
-import { Arrivals } from '../rules/arrivals.ts'
+
 import type { Observer } from '../rules/events.ts'
+import { Arrivals } from '../rules/tables/arrivals.ts'
 import type { Guard } from './guard.ts'
 import type { HeadReaderOptions } from './head-reader.ts'
 import type { Occupancy } from './occupancy.ts'

@@ -6,7 +6,7 @@ import { networkInterfaces } from 'node:os'
 import { parseAddress, parsePrefix } from '../rules/address.ts'
 import type { Address, Prefix } from '../rules/model.ts'
 import { ipv4, isNat64 } from '../rules/nat64.ts'
-import { buildPrefixTable } from '../rules/prefix-table.ts'
+import { buildPrefixTable } from '../rules/tables/prefix-table.ts'
 
 /** IANA's special-purpose registries (RFC 6890 and its updates), but for those that are globally reachable. */
 const GUARDED = [

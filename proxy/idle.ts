@@ -2,7 +2,7 @@
  * Who stands still. Node.js sets the clock of a socket anew at each read and write, several times for a request. Where seconds do
  * not matter, a socket that is in use has no clock: all are looked at now and then, and those that have not moved get theirs.
  */
-import { Arrivals, type Place } from '../rules/arrivals.ts'
+import { Arrivals, type Place } from '../rules/tables/arrivals.ts'
 
 const LOOK_MS = 1000
 /** Of shorter times, a look would be too large a part. */

@@ -1,7 +1,7 @@
 /** Connections to origins that wait for the next request. One that says anything while it waits is closed: that belongs to no request. */
 
-import { Arrivals, placeOf } from '../rules/arrivals.ts'
 import type { Address } from '../rules/model.ts'
+import { Arrivals, placeOf } from '../rules/tables/arrivals.ts'
 import type { Consumer, Wire } from './wire.ts'
 
 export interface PoolBounds {

@@ -2,9 +2,10 @@
  * Names to addresses, asked once: the answer is cached for as long as it holds, within bounds, and many requests for
  * one name wait for one query, which has a deadline.
  */
-import { ArrivalMap } from '../rules/arrivals.ts'
+
 import type { Observer } from '../rules/events.ts'
 import type { Address } from '../rules/model.ts'
+import { ArrivalMap } from '../rules/tables/arrivals.ts'
 import { ProxyError } from './failures.ts'
 import type { NameLookup } from './options.ts'
 import { codeOf, isNotFound, systemLookup } from './system-names.ts'

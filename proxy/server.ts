@@ -4,7 +4,7 @@
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import { Arrivals } from '../rules/arrivals.ts'
+import { Arrivals } from '../rules/tables/arrivals.ts'
 import { acceptWires } from './accept.ts'
 import { Connection } from './connection.ts'
 import { type Context, Tunnels } from './context.ts'

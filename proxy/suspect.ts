@@ -4,7 +4,7 @@
  */
 import type { Observer, SuspectReason } from '../rules/events.ts'
 import type { Address } from '../rules/model.ts'
-import { buildPrefixTable, type PrefixTable } from '../rules/prefix-table.ts'
+import { buildPrefixTable, type PrefixTable } from '../rules/tables/prefix-table.ts'
 import { defaultGateways, type RouteTables } from './gateways.ts'
 import type { ListenerOptions, ProxyLog } from './options.ts'
 

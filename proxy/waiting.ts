@@ -1,5 +1,5 @@
 /** The clients' connections that wait for a request. Where all places are taken, who has waited the longest gives theirs. */
-import { Arrivals, type Place } from '../rules/arrivals.ts'
+import { Arrivals, type Place } from '../rules/tables/arrivals.ts'
 
 /** So long a client may be left to think before its next request; from then on, its place may go to another. */
 const PATIENCE_MS = 5000

@@ -4,7 +4,7 @@
  */
 import { connect as netConnect, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import type { Place } from '../rules/arrivals.ts'
+import type { Place } from '../rules/tables/arrivals.ts'
 import { LEAST_WATCHED_MS, unwatch, type Watched, watch } from './idle.ts'
 import { Intake, type Taker } from './intake.ts'
 import { MAX_TEXT_BYTES, Outbox } from './outbox.ts'

@@ -4,7 +4,7 @@
  */
 import IPCIDR from 'ip-cidr'
 import type { Address, Prefix } from './model.ts'
-import { onItsOwn } from './own-text.ts'
+import { onItsOwn } from './tables/own-text.ts'
 
 const DOT = 46
 const ZERO = 48

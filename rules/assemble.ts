@@ -2,7 +2,6 @@
 import type { Blueprint, PackedSegment, PackedService } from './blueprint.ts'
 import { compareText } from './canonical.ts'
 import { buildCandidates, conditionsOf, segmentKindsOf, serviceKindsOf } from './conditions.ts'
-import { nameLookup, seatLookup, serviceLookup } from './look-ups.ts'
 import type {
   ExceptionEntry,
   Mode,
@@ -13,9 +12,10 @@ import type {
   ServiceEntry,
   Texts,
 } from './model.ts'
-import { namesIn, prefixesIn } from './packed.ts'
 import type { Exception, Policy, Rule, Ruling, Seat, Service } from './policy.ts'
-import { buildPrefixTable } from './prefix-table.ts'
+import { nameLookup, seatLookup, serviceLookup } from './tables/look-ups.ts'
+import { namesIn, prefixesIn } from './tables/packed.ts'
+import { buildPrefixTable } from './tables/prefix-table.ts'
 
 const TRUE = true as const
 const NO_LIFTS = Object.freeze([])

@@ -3,10 +3,10 @@
  * `Policy` together from (`assemble`), and none needs a copy of the tables.
  */
 import type { Mode, RuleFile, SegmentEntry, ServiceEntry } from './model.ts'
-import { buildNameIndex, type NameEntry, type NameIndex } from './name-index.ts'
-import { type PackedNames, type PackedPrefixes, packNames, packPrefixes, type Span } from './packed.ts'
-import { buildPrefixIndex, type PrefixIndex } from './prefix-index.ts'
-import { sharedWords } from './shared.ts'
+import { buildNameIndex, type NameEntry, type NameIndex } from './tables/name-index.ts'
+import { type PackedNames, type PackedPrefixes, packNames, packPrefixes, type Span } from './tables/packed.ts'
+import { buildPrefixIndex, type PrefixIndex } from './tables/prefix-index.ts'
+import { sharedWords } from './tables/shared.ts'
 
 export interface Blueprint {
   readonly revision: string

@@ -5,7 +5,7 @@ import { withoutAliases } from './aliases.ts'
 import { assemble } from './assemble.ts'
 import { drawBlueprint } from './blueprint.ts'
 import { canonicalRules } from './canonical.ts'
-import type { Catalogue } from './catalog.ts'
+import type { Catalogue } from './file/catalog.ts'
 import type { RuleFile } from './model.ts'
 import type { Policy } from './policy.ts'
 

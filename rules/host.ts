@@ -4,7 +4,7 @@
  */
 import { parseAddress, quoted } from './address.ts'
 import type { Address } from './model.ts'
-import { metBefore } from './own-text.ts'
+import { metBefore } from './tables/own-text.ts'
 
 export type Host =
   | { readonly kind: 'name'; readonly name: string }

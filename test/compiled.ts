@@ -3,10 +3,10 @@
  */
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { type Catalogue, readCatalogue } from '../rules/catalog.ts'
 import { compile } from '../rules/compile.ts'
+import { type Catalogue, readCatalogue } from '../rules/file/catalog.ts'
+import { parseRuleFile } from '../rules/file/parse.ts'
 import type { RuleFile } from '../rules/model.ts'
-import { parseRuleFile } from '../rules/parse.ts'
 import type { Policy } from '../rules/policy.ts'
 import { formatProblem } from '../rules/problems.ts'
 

@@ -6,12 +6,12 @@ import { globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import t from 'tap'
 import { parse } from 'yaml'
-import { compileSources, type Loaded, loadPolicy, QUICK_START, readSources } from '../cli/load.ts'
+import { compileSources, type Loaded, loadPolicy, QUICK_START, readSources } from '../cli/rules/load.ts'
 import { FAILURES } from '../proxy/failures.ts'
+import { runTests } from '../rules/change/policy-tests.ts'
 import { SUSPECT_REASONS } from '../rules/events.ts'
-import { runTests } from '../rules/policy-tests.ts'
+import { ruleFileSchema } from '../rules/file/schema.ts'
 import { formatProblem } from '../rules/problems.ts'
-import { ruleFileSchema } from '../rules/schema.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 /** When these files are read: as they were written, and long after. */

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { COMMANDS } from '../cli/commands.ts'
-import { KNOWN_VARIABLES } from '../cli/variables.ts'
+import { KNOWN_VARIABLES } from '../cli/settings/variables.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const NOT_OURS = /^(?:node_modules|data|coverage|\.tap|\.git)(?:\/|$)/
@@ -42,6 +42,22 @@ t.test('no file names a folder of somebody’s machine', async (t) => {
     return found === null || file === 'test/house.test.ts' ? [] : [`${file}: ${found}`]
   })
   t.strictSame(named, [])
+})
+
+t.test('each source that ARCHITECTURE.md names is there', async (t) => {
+  const rows = read('ARCHITECTURE.md').split('\n')
+  const sources = files.filter((file) => file.endsWith('.ts'))
+  const missing = rows.flatMap((row) => {
+    const folder = /^\| `(\w+\/)` \|/.exec(row)?.[1] ?? ''
+    return [...row.matchAll(/`([\w/-]+\.ts)`/g)].flatMap(([, name]) =>
+      sources.some((file) => file.startsWith(folder) && (file === name || file.endsWith(`/${name}`))) ? [] : [name],
+    )
+  })
+  t.strictSame(missing, [])
+  t.ok(
+    rows.some((row) => row.includes('`model.ts`')),
+    'they are found',
+  )
 })
 
 t.test('packages come from where each machine is set to get them', async (t) => {

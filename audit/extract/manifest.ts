@@ -2,7 +2,14 @@
 import { hash } from 'node:crypto'
 import * as z from 'zod'
 import { MEDIA } from '../../rules/model.ts'
-import { checkSignature, parseNote, parseVerifierKey, type SigningKey, signNote, type VerifierKey } from '../note.ts'
+import {
+  checkSignature,
+  parseNote,
+  parseVerifierKey,
+  type SigningKey,
+  signNote,
+  type VerifierKey,
+} from '../proof/note.ts'
 import type { Filter } from '../query.ts'
 import { FORMATS } from '../render/rendering.ts'
 

@@ -3,8 +3,8 @@
  * complete subtrees. Added up in their order they give the root of the whole: one proof of inclusion for all the records,
  * of a few hashes where they follow each other.
  */
-import { HASH_BYTES, nodeHash } from '../merkle.ts'
-import { strictBase64 } from '../note.ts'
+import { HASH_BYTES, nodeHash } from '../proof/merkle.ts'
+import { strictBase64 } from '../proof/note.ts'
 
 /** Of `leaves` lines (a power of two), the first of which is record `first`. */
 export interface Piece {

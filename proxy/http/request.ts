@@ -2,7 +2,7 @@
  * The head of a request (RFC 9112 §3 and §6, RFC 9110 §7): what is asked for, where the content ends, what may go on.
  * Strict: a head that two readers could take differently is refused.
  */
-import { onItsOwn } from '../../rules/own-text.ts'
+import { onItsOwn } from '../../rules/tables/own-text.ts'
 import { CR, is, isToken, LF, SP, TCHAR } from './chars.ts'
 import { type Field, type FieldFault, parseConnection, parseFields } from './fields.ts'
 import { CHUNKED, type Framing, NO_CONTENT, parseDecimal, readTransferEncoding } from './framing.ts'

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { CHECKPOINTS } from '../../audit/checkpoint-file.ts'
+import { CHECKPOINTS } from '../../audit/proof/checkpoint-file.ts'
 import { checkpointsOf, newKey, verify, writeSigned } from './evidence-helpers.ts'
 import { readLog } from './helpers.ts'
 

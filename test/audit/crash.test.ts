@@ -6,7 +6,7 @@ import { codeOf, denial, NOON, openWith, readLog } from './helpers.ts'
 import { storm } from './storm.ts'
 
 const DAY = 86_400_000
-/** How far from its end a segment is first looked at (audit/recover.ts). */
+/** How far from its end a segment is first looked at (audit/writing/recover.ts). */
 const WINDOW_BYTES = 4 * 1024 * 1024
 
 /** `count` records on each day, in order; resolves with the segments' paths. */

@@ -1,7 +1,7 @@
 /** Trees, proofs and signed notes, against the published vectors and against each other. */
 import { createHash, createPrivateKey } from 'node:crypto'
 import t from 'tap'
-import { isOriginOf, parseCheckpoint, signCheckpoint } from '../../audit/checkpoint.ts'
+import { isOriginOf, parseCheckpoint, signCheckpoint } from '../../audit/proof/checkpoint.ts'
 import {
   consistencyRanges,
   Frontier,
@@ -10,8 +10,8 @@ import {
   type Range,
   verifyConsistency,
   verifyInclusion,
-} from '../../audit/merkle.ts'
-import { checkSignature, keyName, parseNote, parseVerifierKey, signNote, verifierKey } from '../../audit/note.ts'
+} from '../../audit/proof/merkle.ts'
+import { checkSignature, keyName, parseNote, parseVerifierKey, signNote, verifierKey } from '../../audit/proof/note.ts'
 import { newKey } from './evidence-helpers.ts'
 
 /** The leaves and roots that implementations of RFC 6962 share as test vectors. */

@@ -1,7 +1,7 @@
 /** How many records wait for review, over sign-offs, gaps, restarts and purges; and which sign-offs hold. */
 import t from 'tap'
-import { type Statement, signStatement } from '../../audit/sign-off.ts'
-import { verifyLog } from '../../audit/verify.ts'
+import { type Statement, signStatement } from '../../audit/proof/sign-off.ts'
+import { verifyLog } from '../../audit/proof/verify.ts'
 import type { SystemEvent } from '../../rules/events.ts'
 import { checkpointsOf, DAY, LATER, newKey, openSigned } from './evidence-helpers.ts'
 import { denial, NOON, systemEvent } from './helpers.ts'

@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { openAudit } from '../../audit/audit.ts'
-import { loadKey } from '../../audit/keys.ts'
+import { loadKey } from '../../audit/proof/keys.ts'
 import { denial } from './helpers.ts'
 
 /** Starts the storm; resolves once it has acknowledged `count` records, with what it printed so far and from then on. */

@@ -7,11 +7,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import t from 'tap'
-import { signCheckpoint } from '../../audit/checkpoint.ts'
-import { CHECKPOINTS, checkpointEntry, keyEntry } from '../../audit/checkpoint-file.ts'
-import { Frontier, leafHash } from '../../audit/merkle.ts'
-import type { SigningKey } from '../../audit/note.ts'
-import { sealOf, tallyName } from '../../audit/tally-file.ts'
+import { signCheckpoint } from '../../audit/proof/checkpoint.ts'
+import { CHECKPOINTS, checkpointEntry, keyEntry } from '../../audit/proof/checkpoint-file.ts'
+import { Frontier, leafHash } from '../../audit/proof/merkle.ts'
+import type { SigningKey } from '../../audit/proof/note.ts'
+import { sealOf, tallyName } from '../../audit/tallies/file.ts'
 import {
   checkpointsOf,
   DAY,

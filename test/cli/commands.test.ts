@@ -2,15 +2,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { testCandidate } from '../../cli/candidate.ts'
-import { check } from '../../cli/check.ts'
-import { classify } from '../../cli/classify.ts'
-import { diff } from '../../cli/diff.ts'
-import { explain } from '../../cli/explain.ts'
 import type { ExitCode, Io } from '../../cli/io.ts'
-import { readSources } from '../../cli/load.ts'
-import { matrix } from '../../cli/matrix.ts'
-import { test } from '../../cli/test.ts'
+import { check } from '../../cli/rules/check.ts'
+import { classify } from '../../cli/rules/classify.ts'
+import { diff } from '../../cli/rules/diff.ts'
+import { explain } from '../../cli/rules/explain.ts'
+import { readSources } from '../../cli/rules/load.ts'
+import { matrix } from '../../cli/rules/matrix.ts'
+import { test } from '../../cli/rules/test.ts'
+import { testCandidate } from '../../cli/serve/candidate.ts'
 
 const RULES = `version: 1
 unknown_clients: refuse

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type ListenOptions } from 'node:net'
 import t from 'tap'
-import { endpointsOf, orCannotListen } from '../../cli/cannot-listen.ts'
-import { type ConfigFlags, formatConfigProblem, loadConfig } from '../../cli/config.ts'
-import { DEFAULTS } from '../../cli/settings.ts'
-import { KNOWN_VARIABLES, SCALAR_KEYS } from '../../cli/variables.ts'
+import { endpointsOf, orCannotListen } from '../../cli/serve/cannot-listen.ts'
+import { type ConfigFlags, formatConfigProblem, loadConfig } from '../../cli/settings/config.ts'
+import { DEFAULTS } from '../../cli/settings/settings.ts'
+import { KNOWN_VARIABLES, SCALAR_KEYS } from '../../cli/settings/variables.ts'
 
 interface Given {
   readonly flags?: ConfigFlags

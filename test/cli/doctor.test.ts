@@ -2,10 +2,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { doctor } from '../../cli/doctor.ts'
-import type { Machine } from '../../cli/doctor-machine.ts'
-import type { Finding } from '../../cli/finding.ts'
 import type { Io } from '../../cli/io.ts'
+import { doctor } from '../../cli/running/doctor.ts'
+import type { Machine } from '../../cli/running/doctor-machine.ts'
+import type { Finding } from '../../cli/running/finding.ts'
 import { defaultGateways } from '../../proxy/gateways.ts'
 import { command, start } from '../e2e/landline.ts'
 

@@ -1,7 +1,7 @@
 /** What has died goes back to the system: when, and that it does. */
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
 import t from 'tap'
-import { collect, giveBackInQuietTimes, giveBackLater } from '../../cli/give-back.ts'
+import { collect, giveBackInQuietTimes, giveBackLater } from '../../cli/serve/give-back.ts'
 
 t.test('the heap is looked through when that is asked for', async (t) => {
   const refs = Array.from({ length: 100 }, () => new WeakRef(['text']))

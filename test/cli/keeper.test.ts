@@ -16,9 +16,9 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { Keeper, type KeeperEvents } from '../../cli/keeper.ts'
-import { BUILT_IN_CATALOGUE } from '../../cli/load.ts'
-import { readCandidate } from '../../cli/read-candidate.ts'
+import { BUILT_IN_CATALOGUE } from '../../cli/rules/load.ts'
+import { Keeper, type KeeperEvents } from '../../cli/serve/keeper.ts'
+import { readCandidate } from '../../cli/serve/read-candidate.ts'
 import type { SystemEvent } from '../../rules/events.ts'
 import { run } from '../e2e/landline.ts'
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { LogOutput } from '../../cli/log-output.ts'
+import { LogOutput } from '../../cli/serve/log-output.ts'
 import { scratch, waitFor } from '../e2e/landline.ts'
 
 /** Both ends of a pipe; neither waits for the other. */

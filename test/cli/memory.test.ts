@@ -1,6 +1,6 @@
 /** V8's flags, as the room for new objects grows and is taken back. */
 import t from 'tap'
-import { boundMemory } from '../../cli/memory.ts'
+import { boundMemory } from '../../cli/serve/memory.ts'
 
 const MIB = 2 ** 20
 /** That are set once, at the start. */

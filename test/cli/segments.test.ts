@@ -2,12 +2,12 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { check } from '../../cli/check.ts'
-import { type ImportFlags, importSegments } from '../../cli/import.ts'
 import { type ExitCode, type Io, UsageError } from '../../cli/io.ts'
-import { segments } from '../../cli/segments.ts'
+import { check } from '../../cli/rules/check.ts'
+import { type ImportFlags, importSegments } from '../../cli/rules/import.ts'
+import { segments } from '../../cli/rules/segments.ts'
 import { parseAddress, parsePrefix } from '../../rules/address.ts'
-import { prefixesAround, segmentTree } from '../../rules/segment-tree.ts'
+import { prefixesAround, segmentTree } from '../../rules/tables/segment-tree.ts'
 import fc from '../properties.ts'
 
 const RULES = `version: 1

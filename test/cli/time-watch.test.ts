@@ -1,6 +1,6 @@
 /** What the clock brings: to the second, recorded once, with a warning seven days ahead, and tunnels judged again. */
 import t from 'tap'
-import { TimeWatch } from '../../cli/time-watch.ts'
+import { TimeWatch } from '../../cli/serve/time-watch.ts'
 import { timeState } from '../../rules/clock.ts'
 import type { SystemEvent } from '../../rules/events.ts'
 import { compiled } from '../compiled.ts'

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { EXIT } from '../../cli/io.ts'
 import { parseCommandLine } from '../../cli/options.ts'
-import { DEFAULTS } from '../../cli/settings.ts'
+import { DEFAULTS } from '../../cli/settings/settings.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { run, scratch } from '../e2e/landline.ts'
 import { missing, peer } from '../peers.ts'

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { parse, parseAllDocuments } from 'yaml'
-import { loadConfig } from '../../cli/config.ts'
+import { loadConfig } from '../../cli/settings/config.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { command, scratch } from '../e2e/landline.ts'
 

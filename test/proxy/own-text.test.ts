@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { walkForwarded } from '../../proxy/forwarded.ts'
 import { parseRequestHead } from '../../proxy/http/request.ts'
 import { readOpening } from '../../proxy/opening.ts'
-import { onItsOwn } from '../../rules/own-text.ts'
+import { onItsOwn } from '../../rules/tables/own-text.ts'
 import { heapAfterCollection, heldAfterCollection } from '../heap.ts'
 import { address, startOrigin, startProxy } from './harness.ts'
 

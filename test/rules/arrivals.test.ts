@@ -1,6 +1,6 @@
 /** Values in the order in which they came, any of which may be taken out. */
 import t from 'tap'
-import { ArrivalMap, Arrivals } from '../../rules/arrivals.ts'
+import { ArrivalMap, Arrivals } from '../../rules/tables/arrivals.ts'
 
 t.test('values come in their order, whichever was taken out', async (t) => {
   const arrivals = new Arrivals<string>()

@@ -1,6 +1,6 @@
 /** What is kept of what was made once, and how much of it. */
 import t from 'tap'
-import { BoundedLists } from '../../rules/bounded-lists.ts'
+import { BoundedLists } from '../../rules/tables/bounded-lists.ts'
 
 t.test('the few of one key are found in their order', async (t) => {
   const lists = new BoundedLists<string | null, number>(10, 3)

@@ -1,10 +1,10 @@
 /** Compiled tables against the obvious reading of the rules; and the revision, which tells meanings apart, not spellings. */
 
 import t from 'tap'
-import { answersOf } from '../../rules/answers.ts'
+import { answersOf } from '../../rules/change/answers.ts'
+import { diffPolicies } from '../../rules/change/diff.ts'
 import { compile } from '../../rules/compile.ts'
 import { decide } from '../../rules/decide.ts'
-import { diffPolicies } from '../../rules/diff.ts'
 import { catalogue, compiled, parsed, sha256 } from '../compiled.ts'
 import fc from '../properties.ts'
 import { anyRuleFile, asking, compileSmall, EPOCH, HOUR, SOURCES, slowly } from './small-rules.ts'

@@ -1,11 +1,11 @@
 /** What `lint` warns of, what it never says, and what the tests of a rule file report. */
 
 import t from 'tap'
+import { lint } from '../../rules/change/lint.ts'
+import { runTests } from '../../rules/change/policy-tests.ts'
+import { unreachableRules } from '../../rules/change/reach.ts'
 import { decide } from '../../rules/decide.ts'
-import { lint } from '../../rules/lint.ts'
 import type { RuleEntry } from '../../rules/model.ts'
-import { runTests } from '../../rules/policy-tests.ts'
-import { unreachableRules } from '../../rules/reach.ts'
 import { compiled, TODAY } from '../compiled.ts'
 import { POLICIES } from '../decisions.ts'
 import fc from '../properties.ts'

@@ -1,7 +1,7 @@
 /** What is remembered of the last look-up, and of the names that were met, changes no answer. */
 import t from 'tap'
 import { seatOf } from '../../rules/decide.ts'
-import { metBefore, onItsOwn } from '../../rules/own-text.ts'
+import { metBefore, onItsOwn } from '../../rules/tables/own-text.ts'
 import { compiled } from '../compiled.ts'
 import fc from '../properties.ts'
 import { anyRuleFile, compileSmall, prefix, SOURCES } from './small-rules.ts'

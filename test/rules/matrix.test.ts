@@ -1,8 +1,8 @@
 /** The matrix: its cells are what `decide` says, and its forms are safe to open. */
 import t from 'tap'
+import { matrix } from '../../rules/change/matrix.ts'
+import { csvCell, matrixCSV, matrixHTML, matrixText } from '../../rules/change/matrix-text.ts'
 import { decide } from '../../rules/decide.ts'
-import { matrix } from '../../rules/matrix.ts'
-import { csvCell, matrixCSV, matrixHTML, matrixText } from '../../rules/matrix-text.ts'
 import { compiled } from '../compiled.ts'
 import { AT, POLICIES } from '../decisions.ts'
 import { asking, prefix } from './small-rules.ts'

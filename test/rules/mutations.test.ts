@@ -1,8 +1,8 @@
 /** Rule files as bad as they come: cut, mutated, built to exhaust. Each is accepted, or refused with a place; none throws. */
 
 import t from 'tap'
-import { parseRuleFile, referencedFiles } from '../../rules/parse.ts'
-import { readYaml } from '../../rules/yaml-source.ts'
+import { parseRuleFile, referencedFiles } from '../../rules/file/parse.ts'
+import { readYaml } from '../../rules/file/yaml-source.ts'
 import fc from '../properties.ts'
 import { FILES, KNOWN, MAIN, NOW } from './rule-file.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { buildNameIndex, findName, lengthAt, ownerAt } from '../../rules/name-index.ts'
-import { packNames } from '../../rules/packed.ts'
+import { buildNameIndex, findName, lengthAt, ownerAt } from '../../rules/tables/name-index.ts'
+import { packNames } from '../../rules/tables/packed.ts'
 import fc from '../properties.ts'
 
 interface Entry<V = string> {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { addressFromBytes, parseAddress, parsePrefix, prefixContains, prefixEnd } from '../../rules/address.ts'
 import type { Address, Prefix } from '../../rules/model.ts'
-import { buildPrefixTable } from '../../rules/prefix-table.ts'
+import { buildPrefixTable } from '../../rules/tables/prefix-table.ts'
 import fc from '../properties.ts'
 
 type Entry = readonly [Prefix, string]

@@ -1,14 +1,14 @@
 /** What another rule file would have made of past requests: case by case, and at random, where a prediction is never wrong. */
 import t from 'tap'
 import { parseAddress } from '../../rules/address.ts'
+import type { Foreseen } from '../../rules/change/foresee.ts'
+import type { Past, PastAsked, PastVerdict } from '../../rules/change/past.ts'
+import { createReplay } from '../../rules/change/replay.ts'
+import { SimulationBuilder } from '../../rules/change/simulation.ts'
+import { instantsWithin } from '../../rules/change/situations.ts'
 import { decide } from '../../rules/decide.ts'
-import type { Foreseen } from '../../rules/foresee.ts'
 import type { Evidence } from '../../rules/model.ts'
-import type { Past, PastAsked, PastVerdict } from '../../rules/past.ts'
 import type { Policy } from '../../rules/policy.ts'
-import { createReplay } from '../../rules/replay.ts'
-import { SimulationBuilder } from '../../rules/simulation.ts'
-import { instantsWithin } from '../../rules/situations.ts'
 import { compiled } from '../compiled.ts'
 
 const HOUR_MS = 3_600_000

@@ -3,9 +3,9 @@
  */
 
 import { parsePrefix, prefixContains } from '../../rules/address.ts'
-import type { Catalogue } from '../../rules/catalog.ts'
 import { compile } from '../../rules/compile.ts'
 import { isDuring } from '../../rules/during.ts'
+import type { Catalogue } from '../../rules/file/catalog.ts'
 import {
   type Category,
   type Evidence,

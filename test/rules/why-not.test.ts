@@ -1,13 +1,13 @@
 /** What would let a request through: each remedy is tried, and what else it opens is what a slow look finds. */
 
 import t from 'tap'
+import { openingsFor, openingsOf } from '../../rules/change/openings.ts'
+import { isLetThrough, type WhyNot, whyNot } from '../../rules/change/why-not.ts'
 import { compile } from '../../rules/compile.ts'
 import { decide } from '../../rules/decide.ts'
 import type { Address, Evidence, RuleFile } from '../../rules/model.ts'
-import { openingsFor, openingsOf } from '../../rules/openings.ts'
 import type { Policy } from '../../rules/policy.ts'
 import { parseTarget } from '../../rules/target.ts'
-import { isLetThrough, type WhyNot, whyNot } from '../../rules/why-not.ts'
 import { catalogue, compiled, sha256 } from '../compiled.ts'
 import fc from '../properties.ts'
 import { anyRuleFile, asking, compileSmall, EPOCH, HOUR, prefix, SOURCES } from './small-rules.ts'

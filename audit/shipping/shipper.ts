@@ -1,0 +1,222 @@
+/**
+ * Brings the records of the log to a receiver, in order, behind the log's own back: it reads the files, as far as they are safe,
+ * and keeps a cursor that moves only when the receiver has what was sent. A receiver that is slow or away costs the proxy
+ * one batch of memory and loses nothing; it gets all once it is there again, also after a restart.
+ */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { FOLDER_MODE } from '../disk.ts'
+import { errorName } from '../error.ts'
+import { makeFolder } from '../folder.ts'
+import type { AuditLog } from '../meter.ts'
+import { replaceFile } from '../replace.ts'
+import { linesFrom } from '../seek.ts'
+import { listSegments } from '../segment.ts'
+import type { Written } from '../writing/written.ts'
+import type { Sink } from './sink.ts'
+
+export interface ShipperOptions {
+  /** The audit folder; the cursor lies in `ship/` below it. */
+  readonly dir: string
+  /** Tells receivers apart: the cursor's file name, and a label of the metrics. */
+  readonly name: string
+  readonly sink: Sink
+  readonly written: Written
+  readonly meter: ShipMeter
+  readonly log: AuditLog
+  readonly firstRetryMs?: number
+}
+
+export interface ShipMeter {
+  shipped(target: string, records: number): void
+  failed(target: string): void
+  /** Records that are safe in the log and not yet with the receiver. */
+  behind(target: string, records: number): void
+}
+
+export interface Shipper {
+  /** Delivers what is left, for as long as `graceMs`, and ends. */
+  close(graceMs: number): Promise<void>
+}
+
+export const SHIP_FOLDER = 'ship'
+const MOST_RECORDS = 1000
+const MOST_BYTES = 1024 * 1024
+/** Records that come one by one go together, so that a receiver sees a connection a second at most. */
+const PAUSE_MS = 1000
+const FIRST_RETRY_MS = 1000
+const LAST_RETRY_MS = 60_000
+
+/** A receiver without a cursor begins with what comes next. Rejects where the cursor can neither be read nor made. */
+export async function startShipper(options: ShipperOptions): Promise<Shipper> {
+  const folder = join(options.dir, SHIP_FOLDER)
+  await makeFolder(folder, FOLDER_MODE)
+  const found = await readCursor(folder, options)
+  const cursor = found ?? options.written.sequence
+  // Known from the start on: else what is written before the first delivery would be left out after a crash.
+  if (found === null) await keepCursor(folder, options.name, cursor)
+  const stopping = new AbortController()
+  const giveUp = new AbortController()
+  const running = new Run(options, folder, cursor, stopping.signal, giveUp.signal).run()
+  return {
+    async close(graceMs) {
+      stopping.abort()
+      const timer = setTimeout(() => giveUp.abort(), graceMs)
+      await running
+      clearTimeout(timer)
+      await options.sink.close()
+    },
+  }
+}
+
+class Run {
+  readonly #options: ShipperOptions
+  readonly #folder: string
+  /** The newest record that the receiver has. */
+  #cursor: number
+  readonly #stopping: AbortSignal
+  readonly #giveUp: AbortSignal
+  #lines: AsyncIterator<readonly { readonly bytes: Buffer }[]> | null = null
+  /** Read, and not yet part of a batch; the first of them is `#cursor` + 1 + those in the batch. */
+  #read: readonly Buffer[] = []
+  /** The newest record that was safe when the files were opened: what was read of later ones may have been taken back since. */
+  #safe = 0
+  #failures = 0
+
+  constructor(options: ShipperOptions, folder: string, cursor: number, stopping: AbortSignal, giveUp: AbortSignal) {
+    this.#options = options
+    this.#folder = folder
+    this.#cursor = cursor
+    this.#stopping = stopping
+    this.#giveUp = giveUp
+  }
+
+  /** Never rejects. */
+  async run(): Promise<void> {
+    const { written, meter, name } = this.#options
+    for (;;) {
+      meter.behind(name, written.sequence - this.#cursor)
+      try {
+        await written.beyond(this.#cursor, this.#stopping)
+      } catch {
+        if (written.sequence <= this.#cursor || this.#giveUp.aborted) return
+      }
+      try {
+        const isFull = await this.#ship()
+        if (!isFull) await pause(PAUSE_MS, this.#stopping)
+      } catch (error) {
+        if (this.#giveUp.aborted) return
+        await this.#failed(error)
+      }
+    }
+  }
+
+  /** One batch. Resolves with whether more waits. */
+  async #ship(): Promise<boolean> {
+    const { sink, meter, name, log } = this.#options
+    const batch = await this.#batch()
+    if (batch.length === 0) return false
+    try {
+      await sink.deliver(batch, this.#giveUp)
+    } catch (error) {
+      this.#lines = null // it comes again
+      this.#read = []
+      throw error
+    }
+    this.#cursor += batch.length
+    meter.shipped(name, batch.length)
+    meter.behind(name, this.#options.written.sequence - this.#cursor)
+    if (this.#failures > 0) log('info', 'audit: records are shipped again', { target: name, failures: this.#failures })
+    this.#failures = 0
+    await keepCursor(this.#folder, name, this.#cursor).catch((error: unknown) => {
+      // It is known in memory; after a crash now, some records come twice.
+      log('warn', 'audit: how far records are shipped cannot be kept', { target: name, error: errorName(error) })
+    })
+    return this.#options.written.sequence > this.#cursor
+  }
+
+  async #batch(): Promise<readonly Buffer[]> {
+    const most = Math.min(MOST_RECORDS, this.#options.written.sequence - this.#cursor)
+    const batch: Buffer[] = []
+    let bytes = 0
+    while (batch.length < most) {
+      if (this.#read.length === 0 && !(await this.#readOn(batch.length))) break
+      const next = this.#read[0]
+      if (next === undefined || (bytes > 0 && bytes + next.length > MOST_BYTES)) break
+      this.#read = this.#read.slice(1)
+      batch.push(next)
+      bytes += next.length
+    }
+    return batch
+  }
+
+  /** More lines of the files; `taken` of them are in the batch already. False: the files have no more. */
+  async #readOn(taken: number): Promise<boolean> {
+    const isNew = this.#lines === null
+    this.#lines ??= await this.#open(taken)
+    const { value, done } = await this.#lines.next()
+    const left = this.#safe - this.#cursor - taken
+    if (done !== true && left > 0) {
+      this.#read = value.slice(0, left).map(({ bytes }) => bytes)
+      return true
+    }
+    this.#lines = null
+    // What was read to its end may have grown since; what was opened just now has not.
+    return isNew ? false : this.#readOn(taken)
+  }
+
+  async #open(taken: number): Promise<AsyncIterator<readonly { readonly bytes: Buffer }[]>> {
+    const { dir, log, name } = this.#options
+    this.#safe = this.#options.written.sequence
+    const segments = await listSegments(dir)
+    const next = this.#cursor + taken + 1
+    const first = segments[0]?.first ?? next
+    if (taken === 0 && first > next) {
+      log('error', 'audit: records were purged before they were shipped', { target: name, records: first - next })
+      this.#cursor = first - 1
+    }
+    return linesFrom(segments, this.#cursor + taken + 1)[Symbol.asyncIterator]()
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    const { meter, log, name, firstRetryMs = FIRST_RETRY_MS } = this.#options
+    meter.failed(name)
+    this.#failures++
+    // Each failure is counted; a line for each would drown the log.
+    if ((this.#failures & (this.#failures - 1)) === 0)
+      log('warn', 'audit: records cannot be shipped', {
+        target: name,
+        error: error instanceof Error ? error.message : String(error),
+        failures: this.#failures,
+        behind: this.#options.written.sequence - this.#cursor,
+      })
+    await pause(Math.min(LAST_RETRY_MS, firstRetryMs * 2 ** Math.min(this.#failures - 1, 10)), this.#stopping)
+    // At the end there is one more try, not a loop of them.
+    if (this.#stopping.aborted) await pause(firstRetryMs, this.#giveUp)
+  }
+}
+
+/** Cut short by the signal. */
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await wait(milliseconds, undefined, { signal, ref: false }).catch(() => {})
+}
+
+async function readCursor(folder: string, { name, written }: ShipperOptions): Promise<number | null> {
+  const path = join(folder, `${name}.json`)
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null
+    throw error
+  })
+  if (text === null) return null
+  const value: unknown = JSON.parse(text)
+  const sequence = typeof value === 'object' && value !== null && 'sequence' in value ? value.sequence : null
+  if (typeof sequence !== 'number' || !Number.isInteger(sequence) || sequence < 0)
+    throw new Error(`${path} does not say how far records are shipped: {"sequence": N}`)
+  // The log was replaced by a shorter one: what it holds has not been shipped.
+  return sequence > written.sequence ? 0 : sequence
+}
+
+function keepCursor(folder: string, name: string, sequence: number): Promise<void> {
+  return replaceFile(folder, `${name}.json`, `${JSON.stringify({ sequence })}\n`)
+}
