@@ -57,6 +57,7 @@ function jsonOf({ problemCount, basis, ...verification }: Verification) {
       checkpoint_from_outside: basis.outsideSize,
       signed_records: basis.signedSize,
       unsigned_tail: basis.unsignedTail,
+      tail_not_proven: basis.tailSigned,
       purged_through: basis.purgedThrough,
       tallies: basis.tallies,
       open_tallies: basis.openTallies,

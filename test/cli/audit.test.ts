@@ -108,6 +108,7 @@ t.test('verify: result, exit code, problems, and what it rests on', async (t) =>
     checkpoint_from_outside: records.length,
     signed_records: records.length,
     unsigned_tail: 0,
+    tail_not_proven: false,
     purged_through: 0,
     purged_and_there: [],
     sign_offs: { by_given_keys: 0, by_others: 0, other_keys: [] },
@@ -122,6 +123,7 @@ t.test('verify: result, exit code, problems, and what it rests on', async (t) =>
   t.equal(tampered.code, 1)
   t.match(tampered.out, /^audit-20261123T120000Z-000000000001\.jsonl:4: edit \(record 4\): .*\n(.*\n)*tampered: /)
   t.match(JSON.parse((await verify([vkey], [kept], true)).out), {
+    basis: { tail_not_proven: true },
     result: 'tampered',
     problems: [{ kind: 'edit', file: /^audit-/, line: 4, sequence: 4, message: String }],
   })
