@@ -116,14 +116,10 @@ function timesOf(policy: Policy, { from, to }: Past, between: () => Between | nu
   return between()?.instants(from, to) ?? instantsWithin([policy], from, to)
 }
 
-function destinationsOf(
-  { address, held, host }: PastAsked,
-  between: () => Between | null,
-): readonly (Address | null)[] {
+function destinationsOf({ address, held }: PastAsked, between: () => Between | null): readonly (Address | null)[] {
   if (address !== null || held === 'unseen') return [address]
-  const all = between()?.destinations(held) ?? [null]
-  // A bare address is always known to have been one.
-  return host === null ? all.filter((one) => one !== null) : all
+  // Without a name, null stands for an address of no service as well.
+  return between()?.destinations(held) ?? [null]
 }
 
 /** It was no conferencing then. It matters where the client is refused whatever it asks for, or where the file now knows of more. */

@@ -381,6 +381,20 @@ const cases: readonly { readonly name: string; readonly past: Past; readonly rul
       rules: file(''),
       want: 'wifi zoom allow otherwise',
     },
+    {
+      name: 'a bare address of no service, whose tunnel opened with the name of one',
+      past: rowLike({ host: null, serverName: 'zoom.us' }, { was: was({ revision: 'sha256:timed' }) }),
+      rules: file(BLOCK),
+      want: 'wifi zoom block no-zoom',
+    },
+    {
+      name: 'that may be of a service now',
+      past: rowLike({ host: null, serverName: 'zoom.us' }, { was: was({ revision: 'sha256:timed' }) }),
+      rules: file('  - { id: no-own, service: mine, action: block }', {
+        more: 'services:\n  mine: { name: Mine, category: meeting, prefixes: [203.0.113.0/24] }\n',
+      }),
+      want: 'destination-address',
+    },
   ]
 
 function inWords(outcome: Foreseen | string): string {
