@@ -76,6 +76,7 @@ export interface AuditRecord {
       readonly count: number
       readonly first: string
       readonly last: string
+      readonly alike?: true
     }
     /** Of a `sever` by rules that came into force later: what it had been let through by. */
     readonly rejudged?: { readonly version: string }

@@ -31,6 +31,8 @@ export interface RepeatEvent {
   /** When the first and the last of them came, in milliseconds since 1970. */
   readonly firstAt: number
   readonly lastAt: number
+  /** All of them, the first one too, asked for the same address and port by the same method, and were denied for the same cause. */
+  readonly alike: boolean
 }
 
 /** What the log says of itself: which checkpoint was signed last, and that another key signs from here on. */
@@ -242,10 +244,10 @@ function shadowText(shadow: ShadowVerdict | null): string {
   return `"shadow":{"action":"${action}","rule":${named(rule)},"revision":${quote(revision, NAME)}},`
 }
 
-function repeated({ reference, of, count, firstAt, lastAt }: RepeatEvent): string {
+function repeated({ reference, of, count, firstAt, lastAt, alike }: RepeatEvent): string {
   const first = new Date(firstAt).toISOString()
   const last = new Date(lastAt).toISOString()
-  return `"repeat":{"reference":"${reference}","action":"${of.action}","count":${count},"first":"${first}","last":"${last}"},`
+  return `"repeat":{"reference":"${reference}","action":"${of.action}","count":${count},"first":"${first}","last":"${last}"${alike ? ',"alike":true' : ''}},`
 }
 
 function list(values: readonly string[], limit: number): string {

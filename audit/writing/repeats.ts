@@ -26,6 +26,7 @@ interface Window {
   count: number
   firstAt: number
   lastAt: number
+  alike: boolean
 }
 
 export class Repeats {
@@ -49,6 +50,7 @@ export class Repeats {
     if (open !== undefined && !this.#ended(open, at)) {
       if (open.count++ === 0) open.firstAt = at
       open.lastAt = at
+      open.alike &&= isAlike(event, open.event)
       return open.reference
     }
     if (open !== undefined) void this.#end(key, open)
@@ -66,7 +68,7 @@ export class Repeats {
   #begin(key: string, event: TrafficEvent, at: number): Promise<string> {
     const { maxWindows, record } = this.#options
     const reference = record(event)
-    const window = { event, reference, startedAt: at, count: 0, firstAt: at, lastAt: at }
+    const window = { event, reference, startedAt: at, count: 0, firstAt: at, lastAt: at, alike: true }
     this.#windows.set(key, window)
     // A denial that is not on record has no reference to share.
     reference.catch(() => {
@@ -86,10 +88,10 @@ export class Repeats {
   async #end(key: string, window: Window): Promise<void> {
     if (this.#windows.get(key) === window) this.#windows.delete(key)
     if (window.count === 0) return
-    const { event: of, count, firstAt, lastAt } = window
+    const { event: of, count, firstAt, lastAt, alike } = window
     try {
       const reference = await window.reference
-      this.#options.keep({ action: 'repeat', of, reference, count, firstAt, lastAt })
+      this.#options.keep({ action: 'repeat', of, reference, count, firstAt, lastAt, alike })
     } catch {
       // The callers that shared the reference were told of the failure themselves.
     }
@@ -111,6 +113,16 @@ export class Repeats {
       void this.#end(...oldest)
     this.#schedule()
   }
+}
+
+/** Whether what the record says of the one is true of the other as well; what is hidden says nothing of its destination. */
+function isAlike(one: TrafficEvent, other: TrafficEvent): boolean {
+  return (
+    one.method === other.method &&
+    one.because === other.because &&
+    one.destination?.port === other.destination?.port &&
+    one.destination?.ip === other.destination?.ip
+  )
 }
 
 /** Source, host, rule and action; the revision too, since a record's rule is pinned by it. */

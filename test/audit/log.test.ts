@@ -211,6 +211,7 @@ t.test('repeat_seconds: the same denial again shares the first reference, and is
     count: 3,
     first: '2026-11-23T12:00:20.000Z',
     last: '2026-11-23T12:00:59.999Z',
+    alike: true,
   }
   t.same(
     repeats.map(({ landline }) => landline.repeat.count),

@@ -97,7 +97,15 @@ t.test('each system action has an ECS category and type, its facts, and the revi
 
 t.test('what is absent is null, what is special is said', async (t) => {
   const carried = { sentBytes: 100, receivedBytes: 200_000, milliseconds: 1234.5678 }
-  const repeat = { action: 'repeat', of: denial(), reference: ID, count: 9, firstAt: AT, lastAt: AT + 1 } as const
+  const repeat = {
+    action: 'repeat',
+    of: denial(),
+    reference: ID,
+    count: 9,
+    firstAt: AT,
+    lastAt: AT + 1,
+    alike: false,
+  } as const
   const cases: { name: string; event: RecordedEvent; pick: (record: Plain) => unknown; want: unknown }[] = [
     {
       name: 'no destination',
