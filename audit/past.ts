@@ -213,14 +213,17 @@ function pastOf(record: AuditRecord, asked: number): Past {
   }
 }
 
-function askedOf({ destination, landline: { evidence = [] } }: AuditRecord): PastAsked | 'hidden' {
+function askedOf({ destination, http, landline: { evidence = [], repeat } }: AuditRecord): PastAsked | 'hidden' {
+  if (isHidden(destination)) return 'hidden'
+  // What shares a record with another request tells only of a host.
+  const isOne = isAlike(repeat)
   const host = destination?.domain ?? null
-  const address = parseAddress(destination?.ip ?? '')
-  if (host === null && address === null) return 'hidden'
+  const address = isOne || host === null ? parseAddress(destination?.ip ?? '') : null
   const named = (kind: Match['kind']) => evidence.find((match) => match.kind === kind)?.value ?? null
   return {
     host,
-    port: destination?.port ?? 0,
+    port: isOne ? (destination?.port ?? null) : null,
+    tunnel: isOne ? http?.request.method === 'CONNECT' : null,
     serverName: named('sni'),
     httpHost: named('http-host'),
     address,
@@ -228,9 +231,19 @@ function askedOf({ destination, landline: { evidence = [] } }: AuditRecord): Pas
   }
 }
 
-function verdictOf({ event, rule, network, landline }: AuditRecord): PastVerdict {
+function isAlike(repeat: AuditRecord['landline']['repeat']): boolean {
+  return repeat === undefined || repeat.alike === true
+}
+
+function isHidden(destination: AuditRecord['destination']): boolean {
+  return (destination?.domain ?? destination?.ip ?? null) === null
+}
+
+function verdictOf({ event, rule, network, destination, landline }: AuditRecord): PastVerdict {
   const action = landline.repeat?.action ?? (event.action as TrafficAction) // traffic, by its category
   const isRefused = action === 'refuse' && rule?.id !== 'unknown_clients'
+  // What is hidden is told together, whatever it was: refusals by the list may then be among those by the guard.
+  const isByPort = event.reason === PORT_REFUSAL || (isHidden(destination) && !isAlike(landline.repeat))
   return {
     // An end says nothing of its own, and is told with the record before it.
     action: action === 'end' ? 'log' : action,
@@ -238,7 +251,7 @@ function verdictOf({ event, rule, network, landline }: AuditRecord): PastVerdict
     service: network?.application ?? 'none',
     exception: landline.exception ?? null,
     revision: rule?.version ?? '',
-    by: !isRefused ? 'rules' : event.reason === PORT_REFUSAL ? 'port' : 'guard',
+    by: !isRefused ? 'rules' : isByPort ? 'port' : 'guard',
   }
 }
 
@@ -256,6 +269,7 @@ function pastOfRow({ hour, segment, medium, service, rule, revision, asked, coun
         : {
             host: asked.host,
             port: asked.port,
+            tunnel: null,
             serverName: asked.serverName,
             httpHost: asked.httpHost,
             address: null,

@@ -40,7 +40,9 @@ export const REASON_WORDS: Readonly<Record<Reason, string>> = {
   hour: 'only the hour is told, and within it the new file changes what it says (a during, or an exception that starts or ends)',
   'destination-address':
     'the address of the destination is not told, and the new file has services with prefixes that the old one had not',
-  port: 'the port was not open for tunnels; the new file opens it for a service of its own, and whether its address is allowed was not tried',
+  port: 'whether a tunnel may go to that port is not told: no service of the new file opens it, and no start on record says whether origins.connect_ports does (or a record or row stands for requests to several ports, or of several kinds); or it was closed, the new file opens it, and whether the address is allowed was not tried',
+  guard:
+    'the address lies in a guarded range, and a rule denied it before that mattered: whether origins.allow lets it through is not on record',
   breakglass: 'a break-glass lift let it through; no file says whether one will be in force',
 }
 
@@ -58,8 +60,15 @@ export function talliesInWords({ changes, undecidable }: Simulation): string | n
     : null
 }
 
-/** What no simulation can know, and what of this file in particular. `known`: the rules of the revisions that were met. */
-export function outsideOf(policy: Policy, known: readonly Policy[]): readonly string[] {
+/**
+ * What no simulation can know, and what of this file in particular. `known`: the rules of the revisions that were met; `ports`: the
+ * server's own list, null where it is not on record.
+ */
+export function outsideOf(
+  policy: Policy,
+  known: readonly Policy[],
+  ports: readonly string[] | null,
+): readonly string[] {
   const added = [...policy.services.values()].filter(({ id, entry }) => {
     const names = new Set([...entry.domains, ...entry.hosts, ...entry.prefixes.map(({ text }) => text)])
     return known.some(({ services }) => {
@@ -76,7 +85,10 @@ export function outsideOf(policy: Policy, known: readonly Policy[]): readonly st
   return [
     `Traffic of no service, by the rules of then, is neither recorded nor tallied. ${services}`,
     `Bare addresses of no service are told only where they were logged or blocked; those that were allowed are not. By the new file they are: ${policy.ipLiterals.action} (off wired segments).`,
-    'A request that was blocked by its name was not resolved, and its tunnel not opened: that it is newly allowed means that the name is let through.',
+    'A request that was blocked by its name was not resolved, and its tunnel not opened: that it is newly allowed means that the name and the port are let through.',
+    ports === null
+      ? 'Which ports are open for tunnels whatever they ask for (origins.connect_ports) is not on record: only the ports of services are known.'
+      : `Open for tunnels, whatever they ask for, are the ports of the last start on record (origins.connect_ports): ${ports.join(', ') || 'none'}.`,
     'The name that a tunnel opened with is known where it named a service by the rules of then. One that named none could name a service of the new file.',
     'What was refused without its destination on record counts as of no service.',
     'Clients react: an app that is blocked tries again, or another way; one that is let through no longer does.',

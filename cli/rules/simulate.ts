@@ -1,12 +1,15 @@
 /** `landline simulate`: what another rule file would have made of the traffic on record. */
 import { writeFile } from 'node:fs/promises'
+import { listedPorts, portsFact } from '../../audit/listed-ports.ts'
 import { readPast } from '../../audit/past.ts'
 import { outsideOf, REASON_WORDS, type SimulationReport } from '../../pages/simulation.ts'
 import { simulationPage } from '../../pages/simulation-page.ts'
 import { simulationText } from '../../pages/simulation-text.ts'
+import { createGuard } from '../../proxy/guard.ts'
 import { quoted } from '../../rules/address.ts'
 import { createReplay } from '../../rules/change/replay.ts'
 import { type Seen, SimulationBuilder } from '../../rules/change/simulation.ts'
+import type { Address } from '../../rules/model.ts'
 import type { Policy } from '../../rules/policy.ts'
 import { howMany } from '../../rules/words.ts'
 import { archivedPolicy } from '../audit/archived-policy.ts'
@@ -27,6 +30,9 @@ export interface SimulateFlags {
   readonly catalogue: string | undefined
   readonly json: boolean
 }
+
+const guard = createGuard({ allow: [], own: () => [] })
+const isGuarded = (address: Address, port: number) => guard.refusal(address, port) !== null
 
 /** Revisions whose services are compared with the new file's. */
 const MOST_COMPARED = 20
@@ -57,7 +63,8 @@ async function simulateOver(
   now: number,
 ): Promise<SimulationReport> {
   const rulesOf = remembered((revision) => archivedPolicy(dir, revision, now))
-  const replay = createReplay(policy, rulesOf)
+  const ports = await listedPorts(dir)
+  const replay = createReplay(policy, rulesOf, { listed: ports, isGuarded })
   const builder = new SimulationBuilder()
   const revisions = new Set<string>()
   const sources = await readPast(dir, {
@@ -76,6 +83,7 @@ async function simulateOver(
     outside: outsideOf(
       policy,
       newest.map(rulesOf).filter((before) => before !== null),
+      ports === null ? null : (portsFact(ports) ?? []),
     ),
     at: now,
   }

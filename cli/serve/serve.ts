@@ -6,6 +6,7 @@ import { createOwnPages } from '../../admin/own.ts'
 import { pacFile } from '../../admin/pac.ts'
 import type { Audit } from '../../audit/audit.ts'
 import { AuditError } from '../../audit/error.ts'
+import { portsFact } from '../../audit/listed-ports.ts'
 import { createMetrics, type Metrics } from '../../metrics/metrics.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import type { Policy } from '../../rules/policy.ts'
@@ -189,6 +190,8 @@ async function serveUntil(stopped: Promise<string>, parts: Parts): Promise<void>
       workers: workersOf(config),
       mode,
       shadow: shadow?.policy.revision ?? null,
+      // Without them, nobody could tell later which tunnels they would have stopped.
+      connect_ports: portsFact(config.origins.connectPorts),
       ...signing.facts,
     }
     const start = { action: 'start', outcome: 'success', reason: 'Landline has started', policy, facts } as const

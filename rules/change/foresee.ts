@@ -42,8 +42,10 @@ export function foresee(
   was: Past['was'],
   situations: Situations,
 ): Foreseen | Reason {
-  const { host, port, serverName, httpHost } = asked
-  const by = (rules: Policy, situation: Situation) => decide(rules, { ...situation, host, port, serverName, httpHost })
+  const { host, serverName, httpHost } = asked
+  // Ports play no part in rules.
+  const by = (rules: Policy, situation: Situation) =>
+    decide(rules, { ...situation, host, port: asked.port ?? 0, serverName, httpHost })
   const all = allOf(situations)
   const [only] = all
   if (all.length === 1 && only !== undefined) return foreseen([by(policy, only)])

@@ -23,7 +23,10 @@ export interface Past {
 /** As in `Evidence`; what was not told is null. */
 export interface PastAsked {
   readonly host: string | null
-  readonly port: number
+  /** Of several requests that share a record, only the first tells its own: null. */
+  readonly port: number | null
+  /** Whether by CONNECT, of which alone the ports are listed. */
+  readonly tunnel: boolean | null
   readonly serverName: string | null
   readonly httpHost: string | null
   readonly address: Address | null
@@ -55,6 +58,7 @@ export const REASONS = [
   'hour',
   'destination-address',
   'port',
+  'guard',
   'breakglass',
 ] as const
 export type Reason = (typeof REASONS)[number]

@@ -3,11 +3,12 @@
  * address it went, every situation is judged that it may have been: they agree, or the request is undecidable. Never guessed.
  */
 import { isBreakglassId } from '../breakglass.ts'
-import { decide, portIsOpenFor } from '../decide.ts'
+import { decide } from '../decide.ts'
 import type { Address, Evidence } from '../model.ts'
 import type { Policy } from '../policy.ts'
 import { type Foreseen, foresee, foreseen } from './foresee.ts'
 import type { Past, PastAsked, Reason } from './past.ts'
+import { hasPassed, type PortRanges, portIsOpen, portIsOpened } from './ports.ts'
 import { type Clients, clientsBetween, type Destinations, destinationsBetween, instantsWithin } from './situations.ts'
 
 export type Replay = (past: Past) => Foreseen | Reason
@@ -16,8 +17,16 @@ const HOUR_MS = 3_600_000
 /** Hours whose instants are remembered. */
 const MOST_HOURS = 10_000
 
+/** What stands in a request's way beside the rules, as far as it is known. */
+export interface Barriers {
+  /** The ports that CONNECT may open whatever it asks for; null: not known. */
+  readonly listed: PortRanges | null
+  /** Whether an address is dialled only where the server's settings say so. */
+  readonly isGuarded: (address: Address, port: number) => boolean
+}
+
 /** `rulesOf`: the rules of a revision; null where they are not known. They are asked for once. */
-export function createReplay(policy: Policy, rulesOf: (revision: string) => Policy | null): Replay {
+export function createReplay(policy: Policy, rulesOf: (revision: string) => Policy | null, barriers: Barriers): Replay {
   const revisions = new Map<string, Between | null>()
   const between = (revision: string): Between | null => {
     const known = revisions.get(revision)
@@ -27,7 +36,7 @@ export function createReplay(policy: Policy, rulesOf: (revision: string) => Poli
     revisions.set(revision, made)
     return made
   }
-  return (past) => replay(policy, past, () => between(past.was.revision))
+  return (past) => replay(policy, past, barriers, () => between(past.was.revision))
 }
 
 /** Two rule files, and what lies between them; worked out when first needed. */
@@ -66,10 +75,12 @@ class Between {
 function servicesOf({ services }: Policy): string {
   return JSON.stringify(
     [...services.values()]
-      .map(({ entry: { id, domains, hosts, prefixes, ports } }) => [
+      .map(({ entry: { id, domains, hosts, sharedDomains, sharedHosts, prefixes, ports } }) => [
         id,
         domains,
         hosts,
+        sharedDomains,
+        sharedHosts,
         prefixes.map((p) => p.text),
         ports,
       ])
@@ -77,20 +88,41 @@ function servicesOf({ services }: Policy): string {
   )
 }
 
-function replay(policy: Policy, past: Past, between: () => Between | null): Foreseen | Reason {
+function replay(
+  policy: Policy,
+  past: Past,
+  { listed, isGuarded }: Barriers,
+  between: () => Between | null,
+): Foreseen | Reason {
   const { asked, was } = past
   if (asked === 'overflow') return 'overflow'
   const clients = clientsOf(policy, past, between)
   if (typeof clients === 'string') return clients
   if (asked === 'hidden') return replayHidden(policy, past, clients, between)
-  const situations = { clients, times: timesOf(policy, past, between), destinations: destinationsOf(asked, between) }
-  const verdict = foresee(policy, () => between()?.before ?? null, asked, was, situations)
+  const before = () => between()?.before ?? null
+  const destinations = destinationsOf(asked, between)
+  const situations = { clients, times: timesOf(policy, past, between), destinations }
+  const verdict = foresee(policy, before, asked, was, situations)
   if (typeof verdict === 'string') return verdict
   const isDenied = verdict.action === 'block' || verdict.action === 'refuse'
   if (isDenied && was.exception !== null && isBreakglassId(was.exception)) return 'breakglass'
-  if (isDenied || was.by === 'rules') return verdict
-  // Whether an address would then have stood in the way was not tried.
-  return was.by === 'port' && portIsOpenFor(policy, asked) ? 'port' : { ...verdict, action: 'refuse' }
+  if (isDenied) return verdict
+  if (was.by === 'guard') return refused(verdict)
+  const request = { asked, was, destinations }
+  if (was.by === 'port') {
+    // Whether an address would then have stood in the way was not tried.
+    return between()?.sameServices || portIsOpened(policy, request) === false ? refused(verdict) : 'port'
+  }
+  const isOpen = portIsOpen(policy, before, listed, request)
+  if (isOpen === null) return 'port'
+  if (!isOpen) return refused(verdict)
+  const isUntried = asked.address !== null && !hasPassed(was) && isGuarded(asked.address, asked.port ?? 0)
+  return isUntried ? 'guard' : verdict
+}
+
+/** By the guard or the list of ports, whatever the rules say: what they say is told with it. */
+function refused(verdict: Foreseen): Foreseen {
+  return { ...verdict, action: 'refuse' }
 }
 
 /** The addresses that the client may have had, as far as they matter. */
@@ -140,7 +172,7 @@ function replayHidden(
   const verdicts = clients.map((source) => decide(policy, { ...nothing, source }))
   if (verdicts.every(({ action }) => action === 'refuse')) return foreseen(verdicts)
   const isStill = was.by === 'guard' || (was.by === 'port' && between()?.sameServices)
-  return isStill ? { ...foreseen(verdicts), action: 'refuse' } : 'destination-not-recorded'
+  return isStill ? refused(foreseen(verdicts)) : 'destination-not-recorded'
 }
 
 function hourly(

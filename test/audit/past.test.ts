@@ -7,7 +7,7 @@ import { tallyName } from '../../audit/tallies/file.ts'
 import { openTallies } from '../../audit/tallies/tallies.ts'
 import type { Past } from '../../rules/change/past.ts'
 import type { Witness } from '../../rules/change/simulation.ts'
-import type { TrafficEvent } from '../../rules/events.ts'
+import { PORT_REFUSAL, type TrafficEvent } from '../../rules/events.ts'
 import { denial, NOON, openWith, REVISION, systemEvent } from './helpers.ts'
 
 const HOUR_MS = 3_600_000
@@ -105,6 +105,47 @@ function inWords({ was, count, asked }: Past): string {
   const by = was.by === 'rules' ? '' : ` ${was.by}`
   return `${was.action} ${count} ${typeof asked === 'string' ? asked : `${asked.host} ${asked.serverName}`}${by}`
 }
+
+t.test('port, method and address are told of one request, and of many that are alike', async (t) => {
+  const dir = t.testdir()
+  let at = NOON
+  const { audit } = await openWith(dir, { repeatSeconds: 60, now: () => at++ })
+  const to = (port: number, change: Partial<TrafficEvent> = {}) =>
+    audit.record(denial(1, { destination: { domain: 'us1web.zoom.us', ip: null, port }, ...change }))
+  await to(443)
+  await to(9999)
+  const hidden = {
+    action: 'refuse',
+    destination: null,
+    verdict: { ...verdict, service: 'none', rule: 'none' },
+  } as const
+  await to(0, { ...hidden, because: 'The destination lies in a guarded range of addresses' })
+  await to(0, { ...hidden, because: PORT_REFUSAL })
+  for (const method of ['GET', 'GET'])
+    await audit.record(denial(2, { method, destination: { domain: 'us2web.zoom.us', ip: null, port: 80 } }))
+  for (const method of ['GET', 'CONNECT'])
+    await audit.record(denial(3, { method, destination: { domain: 'us3web.zoom.us', ip: '3.7.35.9', port: 443 } }))
+  await audit.close()
+  const { taken } = await read(dir)
+  t.same(
+    taken.map(({ asked, was, count }) =>
+      typeof asked === 'string'
+        ? `${asked} by ${was.by} ${count}`
+        : `${asked.port} ${asked.tunnel} ${asked.address?.text ?? asked.held} ${count}`,
+    ),
+    [
+      '443 true unseen 1',
+      'hidden by guard 1',
+      '80 false unseen 1',
+      '443 false 3.7.35.9 1',
+      'null null unseen 1',
+      'hidden by port 1',
+      '80 false unseen 1',
+      'null null unseen 1',
+    ],
+    'of what is hidden, one that was refused by its port may be among others',
+  )
+})
 
 t.test('a request counts once, with what came of it at last', async (t) => {
   for (const { name, events, want } of cases) {
@@ -208,7 +249,15 @@ t.test('a tally tells of its hour, and not of whom', async (t) => {
       ...past,
       was,
       ...witness,
-      asked: { host: null, port: 8801, serverName: 'zoom.us', httpHost: null, address: null, held: '3.7.35.0/25' },
+      asked: {
+        host: null,
+        port: 8801,
+        tunnel: null,
+        serverName: 'zoom.us',
+        httpHost: null,
+        address: null,
+        held: '3.7.35.0/25',
+      },
     },
     { ...past, was, ...witness, asked: 'overflow' },
   ])

@@ -12,7 +12,7 @@ import { parseAddress } from '../../rules/address.ts'
 import { decide } from '../../rules/decide.ts'
 import type { TrafficAction } from '../../rules/events.ts'
 import type { Policy } from '../../rules/policy.ts'
-import { denial, NOON, openWith } from '../audit/helpers.ts'
+import { denial, NOON, openWith, systemEvent } from '../audit/helpers.ts'
 
 const HOUR_MS = 3_600_000
 const NOW = NOON + 24 * HOUR_MS
@@ -157,6 +157,82 @@ t.test('--json says what changes, for whom, how often, and what cannot be told',
   )
   t.match(value.against, { records: 5, rows: 2, illegible: 0, from: '2026-11-23T12:00:00.000Z' })
   t.ok(value.outside.length > 3)
+})
+
+t.test('ports are those of the last start on record, and of services', async (t) => {
+  const table: readonly {
+    readonly ports: unknown
+    readonly newly: number
+    readonly undecidable: readonly (readonly [string, number])[]
+    readonly told: RegExp
+  }[] = [
+    {
+      ports: ['443', '8000-9000'],
+      newly: 3,
+      undecidable: [['guard', 1]],
+      told: /origins\.connect_ports\): 443, 8000-9000\.$/,
+    },
+    { ports: ['443', '9999'], newly: 3, undecidable: [['guard', 1]], told: /: 443, 9999\.$/ },
+    { ports: [], newly: 2, undecidable: [['guard', 1]], told: /: none\.$/ },
+    {
+      ports: null,
+      newly: 2,
+      undecidable: [
+        ['port', 2],
+        ['guard', 1],
+      ],
+      told: /not on record/,
+    },
+    {
+      ports: ['443', 'many'],
+      newly: 2,
+      undecidable: [
+        ['port', 2],
+        ['guard', 1],
+      ],
+      told: /not on record/,
+    },
+  ]
+  const policy = await policyOf(join(made.dir, 'rules.yaml'))
+  for (const { ports, newly, undecidable, told } of table) {
+    const dir = t.testdir({ 'new.yaml': RULES.replace('action: block', 'action: allow') })
+    const { audit } = await openWith(dir, { now: () => NOON })
+    const start = (connect_ports: unknown) =>
+      audit.record({ ...systemEvent('start'), facts: { connect_ports: connect_ports as null } }) // as another version may have written it
+    await start(['1-65535'])
+    await start(ports)
+    const source = parseAddress('10.20.0.1')
+    const ask = async (host: string | null, port: number, method: string, ip: string | null = null) => {
+      const address = ip === null ? null : parseAddress(ip)
+      const verdict = decide(policy, { source, at: NOON, host, address, port, serverName: null, httpHost: null })
+      const destination = { domain: host, ip, port }
+      await audit.record(
+        denial(1, {
+          verdict: { ...verdict, action: 'block' },
+          policy,
+          method,
+          destination,
+          exchange: `e${port}${method}`,
+        }),
+      )
+    }
+    await ask('us04web.zoom.us', 8801, 'CONNECT')
+    await ask('us04web.zoom.us', 8500, 'CONNECT')
+    await ask('us04web.zoom.us', 9999, 'CONNECT')
+    await ask('us04web.zoom.us', 9999, 'GET')
+    await ask(null, 80, 'GET', '10.1.2.3')
+    await audit.close()
+    const value = JSON.parse((await said({ rules: join(dir, 'new.yaml'), against: dir, json: true })).out)
+    t.equal(value.totals.newly_allowed, newly, JSON.stringify(ports))
+    t.same(
+      value.undecidable.map(({ reason, requests }: { reason: string; requests: number }) => [reason, requests]),
+      undecidable,
+    )
+    t.ok(
+      value.outside.some((sentence: string) => told.test(sentence)),
+      value.outside.join('\n'),
+    )
+  }
 })
 
 t.test('the rules that were in force change nothing', async (t) => {

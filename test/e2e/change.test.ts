@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { archiveRevision } from '../../audit/archive.ts'
+import { portsFact } from '../../audit/listed-ports.ts'
 import { rowOf } from '../../audit/tallies/row.ts'
 import { openTallies } from '../../audit/tallies/tallies.ts'
 import { compileSources, readSources } from '../../cli/rules/load.ts'
@@ -236,6 +237,13 @@ t.test('a proposed rule file is simulated, goes live, and does what was predicte
   })
   proxy.policy = before
 
+  await log.record({
+    action: 'start',
+    outcome: 'success',
+    reason: 'so that the ports are on record',
+    policy: before,
+    facts: { connect_ports: portsFact([[origin.port, origin.port]]) },
+  })
   const asked = traffic()
   const send = async (later: number): Promise<(string | null)[]> => {
     const outcomes: (string | null)[] = []

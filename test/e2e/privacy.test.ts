@@ -191,7 +191,9 @@ t.test('an export is put on record by the proxy, which signs its manifest', asyn
       [String, { filter: ['action block', 'source (an address)'] }],
     ],
   )
-  const key = String(landline.records().find(({ event }) => event.action === 'start')?.landline.facts?.key)
+  const started = landline.records().find(({ event }) => event.action === 'start')?.landline.facts
+  t.same(started?.connect_ports, ['1-65535'], 'of settings, no word is lost')
+  const key = String(started?.key)
   const verify = await command(dir, [
     'audit',
     'verify-export',

@@ -3,11 +3,11 @@ import t from 'tap'
 import { parseAddress } from '../../rules/address.ts'
 import type { Foreseen } from '../../rules/change/foresee.ts'
 import type { Past, PastAsked, PastVerdict } from '../../rules/change/past.ts'
-import { createReplay } from '../../rules/change/replay.ts'
+import { type Barriers, createReplay } from '../../rules/change/replay.ts'
 import { SimulationBuilder } from '../../rules/change/simulation.ts'
 import { instantsWithin } from '../../rules/change/situations.ts'
-import { decide } from '../../rules/decide.ts'
-import type { Evidence } from '../../rules/model.ts'
+import { decide, portIsOpenFor } from '../../rules/decide.ts'
+import type { Evidence, Verdict } from '../../rules/model.ts'
 import type { Policy } from '../../rules/policy.ts'
 import { compiled } from '../compiled.ts'
 
@@ -36,7 +36,16 @@ function rowLike(change: Partial<PastAsked> = {}, past: Partial<Past> = {}): Pas
     source: null,
     from: NINE,
     to: NINE + HOUR_MS - 1,
-    asked: { host: 'zoom.us', port: 443, serverName: null, httpHost: null, address: null, held: null, ...change },
+    asked: {
+      host: 'zoom.us',
+      port: 443,
+      tunnel: null,
+      serverName: null,
+      httpHost: null,
+      address: null,
+      held: null,
+      ...change,
+    },
     was: was({}),
     count: 1,
     ...past,
@@ -62,7 +71,7 @@ function recordLike(
   past: Partial<Past> = {},
 ): Past {
   return rowLike(
-    { held: 'unseen', ...change },
+    { held: 'unseen', tunnel: true, ...change },
     {
       source: parseAddress(source),
       from: NINE,
@@ -76,6 +85,10 @@ function recordLike(
 const BLOCK = '  - { id: no-zoom, service: zoom, medium: wireless, action: block }'
 const exception = (what: string) =>
   `exceptions:\n  - { id: some, rule: no-zoom, ${what}, expires: 2026-12-31T00:00:00Z, reason: r, ticket: t, approver: a }\n`
+/** One port is listed, and one network guarded. */
+const BARRIERS: Barriers = { listed: [[443, 443]], isGuarded: ({ text }) => text.startsWith('192.168.') }
+/** Zoom, which has ports of its own, without them. */
+const NO_PORTS = 'services:\n  zoom: { name: Zoom, category: meeting, domains: [zoom.us] }\n'
 const during = (hours: string) =>
   `  - { id: no-zoom, service: zoom, medium: wireless, action: block, during: { days: mon-sun, hours: ${hours}, zone: UTC } }`
 
@@ -370,6 +383,127 @@ const cases: readonly { readonly name: string; readonly past: Past; readonly rul
       want: 'port',
     },
     {
+      name: 'one of several ports that are told together, where the services are the same',
+      past: recordLike('10.20.0.1', { action: 'refuse', by: 'port' }, { port: null, tunnel: null }),
+      rules: file('', {
+        more: 'services:\n  own: { name: Own, category: meeting, prefixes: [198.51.100.0/24] }\n',
+      }),
+      want: 'wifi zoom refuse otherwise',
+    },
+    {
+      name: 'and where they are not',
+      past: recordLike('10.20.0.1', { action: 'refuse', by: 'port' }, { port: null, tunnel: null }),
+      rules: file(''),
+      want: 'port',
+    },
+    {
+      name: 'what a rule blocked is let through by a port that is listed',
+      past: recordLike('10.20.0.1', { action: 'block' }),
+      rules: file(''),
+      want: 'wifi zoom allow otherwise',
+    },
+    {
+      name: 'or by one of a service',
+      past: recordLike('10.20.0.1', { action: 'block' }, { port: 8801 }),
+      rules: file(''),
+      want: 'wifi zoom allow otherwise',
+    },
+    {
+      name: 'and by no other',
+      past: recordLike('10.20.0.1', { action: 'block' }, { port: 9 }),
+      rules: file(''),
+      want: 'wifi zoom refuse otherwise',
+    },
+    {
+      name: 'which plain requests do not need',
+      past: recordLike('10.20.0.1', { action: 'block' }, { port: 9, tunnel: false }),
+      rules: file(''),
+      want: 'wifi zoom allow otherwise',
+    },
+    {
+      name: 'a client that is no longer refused is by its port',
+      past: recordLike(
+        '10.30.0.1',
+        { rule: 'unknown_clients', action: 'refuse' },
+        { port: 9 },
+        { segment: 'unknown', medium: 'unknown' },
+      ),
+      rules: file(''),
+      want: 'unknown zoom refuse otherwise',
+    },
+    {
+      name: 'what was blocked under one record, to ports that are not told',
+      past: recordLike('10.20.0.1', { action: 'block' }, { port: null, tunnel: null }, { count: 3 }),
+      rules: file(''),
+      want: 'port',
+    },
+    {
+      name: 'which are not asked for where it is blocked again',
+      past: recordLike('10.20.0.1', { action: 'block' }, { port: null, tunnel: null }, { count: 3 }),
+      rules: file(BLOCK),
+      want: 'wifi zoom block no-zoom',
+    },
+    {
+      name: 'a port that a service opened then, and none opens now',
+      past: recordLike('10.20.0.1', {}, { port: 8801 }),
+      rules: file('', { more: NO_PORTS }),
+      want: 'wifi zoom refuse otherwise',
+    },
+    {
+      name: 'by a tunnel that was cut later',
+      past: recordLike('10.20.0.1', { action: 'sever' }, { port: 8801 }),
+      rules: file('', { more: NO_PORTS }),
+      want: 'wifi zoom refuse otherwise',
+    },
+    {
+      name: 'in a tally, which does not tell tunnels from other requests',
+      past: rowLike({ port: 8801 }),
+      rules: file('', { more: NO_PORTS }),
+      want: 'port',
+    },
+    {
+      name: 'where the rules of then are not archived',
+      past: recordLike('10.20.0.1', { revision: 'sha256:gone' }, { port: 8801 }),
+      rules: file('', { more: NO_PORTS }),
+      want: 'port',
+    },
+    {
+      name: 'a port that was let through, and that no service opened then',
+      past: recordLike('10.20.0.1', {}, { port: 9 }),
+      rules: file('', { more: NO_PORTS }),
+      want: 'wifi zoom allow otherwise',
+    },
+    {
+      name: 'an address that the guard may refuse',
+      past: recordLike(
+        '10.20.0.1',
+        { action: 'block', rule: 'ip_literals', service: 'none' },
+        { host: null, address: parseAddress('192.168.0.1') },
+      ),
+      rules: file(''),
+      want: 'guard',
+    },
+    {
+      name: 'that it has let through',
+      past: recordLike(
+        '10.20.0.1',
+        { rule: 'ip_literals', service: 'none' },
+        { host: null, address: parseAddress('192.168.0.1') },
+      ),
+      rules: file(''),
+      want: 'wifi none log ip_literals',
+    },
+    {
+      name: 'or that a rule blocks',
+      past: recordLike(
+        '10.20.0.1',
+        { action: 'block', rule: 'ip_literals', service: 'none' },
+        { host: null, address: parseAddress('192.168.0.1') },
+      ),
+      rules: file('', { head: 'unknown_clients: classify\nip_literals: block' }),
+      want: 'wifi none block ip_literals',
+    },
+    {
       name: 'what break-glass let through',
       past: recordLike('10.20.0.1', { action: 'except', exception: 'breakglass-20261123T090000Z' }),
       rules: file(BLOCK),
@@ -413,7 +547,27 @@ const rulesOf = (revision: string) =>
 
 t.test('a past request is foreseen, or it is said why not', async (t) => {
   for (const { name, past, rules, want } of cases)
-    t.equal(inWords(createReplay(compiled(rules), rulesOf)(past)), want, name)
+    t.equal(inWords(createReplay(compiled(rules), rulesOf, BARRIERS)(past)), want, name)
+})
+
+t.test('without the list of ports, those of services are known, and those that were let through', async (t) => {
+  const table: readonly { readonly name: string; readonly past: Past; readonly want: string }[] = [
+    { name: 'blocked', past: recordLike('10.20.0.1', { action: 'block' }, { port: 8443 }), want: 'port' },
+    {
+      name: 'to a port of the service',
+      past: recordLike('10.20.0.1', { action: 'block' }, { port: 8801 }),
+      want: 'wifi zoom allow otherwise',
+    },
+    {
+      name: 'by no tunnel',
+      past: recordLike('10.20.0.1', { action: 'block' }, { port: 8443, tunnel: false }),
+      want: 'wifi zoom allow otherwise',
+    },
+    { name: 'let through', past: recordLike('10.20.0.1', {}, { port: 8443 }), want: 'wifi zoom allow otherwise' },
+    { name: 'in a tally', past: rowLike({ port: 8443 }), want: 'wifi zoom allow otherwise' },
+  ]
+  const replay = createReplay(compiled(file('')), rulesOf, { ...BARRIERS, listed: null })
+  for (const { name, past, want } of table) t.equal(inWords(replay(past)), want, name)
 })
 
 t.test('an hour has an instant for each change within it', async (t) => {
@@ -471,7 +625,7 @@ function someFile(pick: Random): string {
   const own =
     pick(2) === 0
       ? ''
-      : `services:\n  own: { name: Own, category: meeting, domains: [own.test], prefixes: [${oneOf(pick, ['198.51.100.0/24', '198.51.100.0/25', '203.0.113.0/24'])}] }\n`
+      : `services:\n  own: { name: Own, category: meeting, domains: [own.test], prefixes: [${oneOf(pick, ['198.51.100.0/24', '198.51.100.0/25', '203.0.113.0/24'])}], ports: ${oneOf(pick, ['[]', '[9]', '[8801]'])} }\n`
   const named = own === '' ? rules.map((rule) => rule.replace('[own, webex]', 'webex')) : rules
   return file(named.join('\n'), {
     segments: segments.join(''),
@@ -480,52 +634,82 @@ function someFile(pick: Random): string {
   })
 }
 
-function someEvidence(pick: Random): Evidence {
+/** What is asked for, and whether by CONNECT. */
+type Request = Evidence & { readonly tunnel: boolean }
+
+function someRequest(pick: Random): Request {
   const source = parseAddress(`10.${oneOf(pick, [0, 1, 2, 9])}.${pick(256)}.${pick(256)}`)
   const destination = parseAddress(oneOf(pick, ['198.51.100.7', '198.51.100.200', '203.0.113.9', '192.0.2.1']))
   const host = oneOf(pick, ['zoom.us', 'a.own.test', 'acme.webex.com', 'plain.test', null])
   const serverName = oneOf(pick, [host, null, 'zoom.us'])
-  return { source, at: NINE + pick(3 * HOUR_MS), host, address: destination, port: 443, serverName, httpHost: null }
+  const at = NINE + pick(3 * HOUR_MS)
+  const port = oneOf(pick, [443, 443, 9, 8801])
+  return { source, at, host, address: destination, port, serverName, httpHost: null, tunnel: pick(4) > 0 }
+}
+
+interface Judged {
+  readonly verdict: Verdict
+  /** What of the request was known by then. */
+  readonly seen: Request
+  readonly isByPort: boolean
+}
+
+/** What the proxy does: the name is judged, then the port, then all else. */
+function judged(policy: Policy, request: Request): Judged {
+  const asked = { ...request, address: request.host === null ? request.address : null, serverName: null }
+  const first = decide(policy, asked)
+  if (first.action === 'block' || first.action === 'refuse') return { verdict: first, seen: asked, isByPort: false }
+  const isOpen = !request.tunnel || request.port === 443 || portIsOpenFor(policy, asked)
+  if (!isOpen) return { verdict: { ...first, action: 'refuse', rule: 'none' }, seen: asked, isByPort: true }
+  const seen = request.tunnel ? request : { ...request, serverName: null }
+  return { verdict: decide(policy, seen), seen, isByPort: false }
 }
 
 /** The request as a record or a tally would tell it; null where neither does. */
-function told(policy: Policy, evidence: Evidence, isPseudonymous: boolean): Past | null {
-  const verdict = decide(policy, evidence)
+function told(policy: Policy, { verdict, seen, isByPort }: Judged, isPseudonymous: boolean): Past | null {
   const { segment, service, action, rule, exception } = verdict
   if (action === 'allow' && service === 'none') return null
-  const hour = evidence.at - (evidence.at % HOUR_MS)
+  const hour = seen.at - (seen.at % HOUR_MS)
   const isTallied = action === 'allow'
-  const { host, port, serverName, httpHost, address } = evidence
+  const { host, port, tunnel, serverName, httpHost, address } = seen
   const held = verdict.evidence.find(({ kind }) => kind === 'address')?.match ?? null
   const asked: Past['asked'] =
     service === 'none' && rule !== 'ip_literals'
       ? 'hidden'
-      : { host, port, serverName, httpHost, address: isTallied ? null : address, held }
+      : {
+          host,
+          port,
+          tunnel: isTallied ? null : tunnel,
+          serverName,
+          httpHost,
+          address: isTallied ? null : address,
+          held,
+        }
   return {
     segment: segment.id,
     medium: segment.medium,
     prefix: isTallied ? null : verdict.prefix,
-    source: isTallied || isPseudonymous ? null : evidence.source,
-    from: isTallied ? hour : evidence.at,
-    to: isTallied ? hour + HOUR_MS - 1 : evidence.at,
+    source: isTallied || isPseudonymous ? null : seen.source,
+    from: isTallied ? hour : seen.at,
+    to: isTallied ? hour + HOUR_MS - 1 : seen.at,
     asked,
-    was: { action, rule, service, exception, revision: policy.revision, by: 'rules' },
+    was: { action, rule, service, exception, revision: policy.revision, by: isByPort ? 'port' : 'rules' },
     count: 1,
   }
 }
 
 t.test('what is foreseen is what the new rules would have said, at random', async (t) => {
   const pick = random(20_261_123)
-  const counts = { told: 0, decided: 0, tallied: 0 }
+  const counts = { told: 0, decided: 0, tallied: 0, byPort: 0 }
   for (let round = 0; round < 60; round++) {
     const before = compiled(someFile(pick))
     const text = pick(4) === 0 ? null : someFile(pick)
     const after = text === null ? before : compiled(text)
-    const replay = createReplay(after, (revision) => (revision === before.revision ? before : null))
+    const replay = createReplay(after, (revision) => (revision === before.revision ? before : null), BARRIERS)
     const builder = new SimulationBuilder()
     for (let n = 0; n < 250; n++) {
-      const evidence = someEvidence(pick)
-      const past = told(before, evidence, pick(3) === 0)
+      const was = judged(before, someRequest(pick))
+      const past = told(before, was, pick(3) === 0)
       if (past === null) continue
       const outcome = replay(past)
       builder.add(past, outcome, { reference: 'r', client: 'c' })
@@ -533,10 +717,12 @@ t.test('what is foreseen is what the new rules would have said, at random', asyn
       if (typeof outcome === 'string') continue
       counts.decided++
       if (past.was.action === 'allow') counts.tallied++
-      const real = decide(after, evidence)
+      if (past.was.by === 'rules' && outcome.action === 'refuse' && outcome.rule !== 'unknown_clients') counts.byPort++
+      // What a denial kept from being seen is none of what is foreseen.
+      const { verdict: real } = judged(after, was.seen)
       if (real.action === outcome.action) continue
       t.fail(`round ${round}: foreseen ${inWords(outcome)}, and it is ${real.action} by ${real.rule}`, {
-        evidence,
+        seen: was.seen,
         past,
         text,
       })
@@ -551,5 +737,6 @@ t.test('what is foreseen is what the new rules would have said, at random', asyn
       )
   }
   t.ok(counts.told > 5000 && counts.tallied > 1000, `enough was judged: ${JSON.stringify(counts)}`)
+  t.ok(counts.byPort > 100, `and of that, some by its port: ${JSON.stringify(counts)}`)
   t.ok(counts.decided / counts.told > 0.5, `and most of it foreseen: ${JSON.stringify(counts)}`)
 })
