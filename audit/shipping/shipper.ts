@@ -10,9 +10,11 @@ import { FOLDER_MODE } from '../disk.ts'
 import { errorName } from '../error.ts'
 import { makeFolder } from '../folder.ts'
 import type { AuditLog } from '../meter.ts'
+import type { LogLine } from '../read.ts'
 import { replaceFile } from '../replace.ts'
 import { linesFrom } from '../seek.ts'
 import { listSegments } from '../segment.ts'
+import { parseRecord } from '../stamp.ts'
 import type { Written } from '../writing/written.ts'
 import type { Sink } from './sink.ts'
 
@@ -41,8 +43,8 @@ export interface Shipper {
 }
 
 export const SHIP_FOLDER = 'ship'
-const MOST_RECORDS = 1000
-const MOST_BYTES = 1024 * 1024
+const MOST_RECORDS = 2000
+const MOST_BYTES = 2 * 1024 * 1024
 /** Records that come one by one go together, so that a receiver sees a connection a second at most. */
 const PAUSE_MS = 1000
 const FIRST_RETRY_MS = 1000
@@ -77,9 +79,9 @@ class Run {
   #cursor: number
   readonly #stopping: AbortSignal
   readonly #giveUp: AbortSignal
-  #lines: AsyncIterator<readonly { readonly bytes: Buffer }[]> | null = null
+  #lines: AsyncIterator<readonly LogLine[]> | null = null
   /** Read, and not yet part of a batch; the first of them is `#cursor` + 1 + those in the batch. */
-  #read: readonly Buffer[] = []
+  #read: readonly LogLine[] = []
   /** The newest record that was safe when the files were opened: what was read of later ones may have been taken back since. */
   #safe = 0
   #failures = 0
@@ -118,12 +120,16 @@ class Run {
     const batch = await this.#batch()
     if (batch.length === 0) return false
     try {
-      await sink.deliver(batch, this.#giveUp)
+      await sink.deliver(
+        batch.map(({ bytes }) => bytes),
+        this.#giveUp,
+      )
     } catch (error) {
       this.#lines = null // it comes again
       this.#read = []
       throw error
     }
+    this.#tellOfDamage(batch)
     this.#cursor += batch.length
     meter.shipped(name, batch.length)
     meter.behind(name, this.#options.written.sequence - this.#cursor)
@@ -136,17 +142,30 @@ class Run {
     return this.#options.written.sequence > this.#cursor
   }
 
-  async #batch(): Promise<readonly Buffer[]> {
+  /** Once for a batch: it has been taken, and does not come again. */
+  #tellOfDamage(batch: readonly LogLine[]): void {
+    const damaged = batch.filter(({ bytes }) => parseRecord(bytes) === null)
+    const [first] = damaged
+    if (first === undefined) return
+    const { log, name } = this.#options
+    const record = this.#cursor + batch.indexOf(first) + 1
+    const { file, line } = first
+    const remedy = 'landline audit verify DIR tells all that is damaged; compare with other copies'
+    const facts = { target: name, file, line, record, damaged: damaged.length, remedy }
+    log('error', 'audit: a record that is damaged was shipped as it stands', facts)
+  }
+
+  async #batch(): Promise<readonly LogLine[]> {
     const most = Math.min(MOST_RECORDS, this.#options.written.sequence - this.#cursor)
-    const batch: Buffer[] = []
+    const batch: LogLine[] = []
     let bytes = 0
     while (batch.length < most) {
       if (this.#read.length === 0 && !(await this.#readOn(batch.length))) break
       const next = this.#read[0]
-      if (next === undefined || (bytes > 0 && bytes + next.length > MOST_BYTES)) break
+      if (next === undefined || (bytes > 0 && bytes + next.bytes.length > MOST_BYTES)) break
       this.#read = this.#read.slice(1)
       batch.push(next)
-      bytes += next.length
+      bytes += next.bytes.length
     }
     return batch
   }
@@ -158,7 +177,7 @@ class Run {
     const { value, done } = await this.#lines.next()
     const left = this.#safe - this.#cursor - taken
     if (done !== true && left > 0) {
-      this.#read = value.slice(0, left).map(({ bytes }) => bytes)
+      this.#read = value.slice(0, left)
       return true
     }
     this.#lines = null
@@ -166,7 +185,7 @@ class Run {
     return isNew ? false : this.#readOn(taken)
   }
 
-  async #open(taken: number): Promise<AsyncIterator<readonly { readonly bytes: Buffer }[]>> {
+  async #open(taken: number): Promise<AsyncIterator<readonly LogLine[]>> {
     const { dir, log, name } = this.#options
     this.#safe = this.#options.written.sequence
     const segments = await listSegments(dir)

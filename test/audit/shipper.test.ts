@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Audit } from '../../audit/audit.ts'
+import { RECORDED_ACTIONS } from '../../audit/record.ts'
 import { SHIP_FOLDER, type Shipper, startShipper } from '../../audit/shipping/shipper.ts'
 import { descriptorSink, fileSink, type Sink } from '../../audit/shipping/sink.ts'
 import { syslogFrame, syslogSink } from '../../audit/shipping/syslog.ts'
@@ -130,6 +131,39 @@ t.test('a receiver that never answers holds up nobody, and the end comes all the
   await audit.close()
 })
 
+t.test('a record that is damaged is shipped as it stands, and told of once, with its place', async (t) => {
+  let received = ''
+  const dir = t.testdir({})
+  const { audit } = await openWith(dir)
+  const idle = await ship(dir, audit, memory().sink)
+  await idle.shipper.close(0)
+  await record(audit, 5)
+  const [file = ''] = readLog(dir).files
+  const text = readFileSync(join(dir, file), 'latin1')
+  const lines = text.split('\n')
+  const damaged = [2, 3].map((index) => lines[index]?.replace('"event":{', '"event":\0'))
+  writeFileSync(join(dir, file), lines.toSpliced(2, 2, ...damaged.map(String)).join('\n'), 'latin1')
+  const port = await receiver(t, (socket) => socket.on('data', (chunk) => (received += chunk.toString('latin1'))))
+  const sink = syslogSink({ host: '127.0.0.1', port, tls: null, from: 'a', timeoutMs: 10_000, pause: atOnce })
+  let tries = 0
+  const shipped = await ship(dir, audit, {
+    ...sink,
+    deliver: async (given, signal) => {
+      if (++tries < 3) throw new Error('not now')
+      await sink.deliver(given, signal)
+    },
+  })
+  await shipped.caughtUp()
+  await shipped.shipper.close(1000)
+  for (const each of [...lines.slice(0, 2), ...damaged, lines[4]]) t.ok(received.includes(` ${each}`))
+  t.equal(received.match(/<107>1 - a landline - damaged - /g)?.length, 2)
+  const told = shipped.logged.filter((line) => line.includes('damaged'))
+  const facts = `{"target":"there","file":"${file}","line":3,"record":3,"damaged":2,"remedy":"landline audit verify `
+  t.equal(told.length, 1)
+  t.match(told[0], `error audit: a record that is damaged was shipped as it stands ${facts}`)
+  await audit.close()
+})
+
 t.test('records that were purged before they were shipped are missed aloud', async (t) => {
   const dir = t.testdir({})
   const { audit } = await openWith(dir, { segmentBytes: 4096 })
@@ -192,9 +226,13 @@ t.test('a file is appended to, and begun anew where it was moved away', async (t
   await t.rejects(descriptorSink(-1).deliver([Buffer.from('x')], signal))
 })
 
-const LINE = Buffer.from(
-  '{"@timestamp":"2026-11-23T12:00:00.000Z","event":{"sequence":42,"action":"block","outcome":"failure"},"ä":"ö"}',
-)
+const line = (action: string, outcome: string, sequence: number) =>
+  Buffer.from(
+    `{"@timestamp":"2026-11-23T12:00:00.000Z","ecs":{"version":"9.2"},"event":{"id":"01990000-0000-7000-8000-000000000001",` +
+      `"sequence":${sequence},"kind":"event","category":["network"],"type":["connection","denied"],"action":"${action}","outcome":"${outcome}"},` +
+      `"ä":"ö","landline":{"prev":"${Buffer.alloc(32).toString('base64')}"}}`,
+  )
+const LINE = line('block', 'failure', 42)
 
 t.test('a message is RFC 5424, its length counted in octets', async (t) => {
   const frame = syslogFrame(LINE, 'landline-1').toString()
@@ -202,13 +240,30 @@ t.test('a message is RFC 5424, its length counted in octets', async (t) => {
   t.equal(Number(length), Buffer.byteLength(message))
   t.equal(message, `<108>1 2026-11-23T12:00:00.000Z landline-1 landline - block [meta sequenceId="42"] ${LINE}`)
   const of = (action: string, outcome: string, sequence = 1) =>
-    syslogFrame(
-      Buffer.from(JSON.stringify({ '@timestamp': 'T', event: { action, outcome, sequence } })),
-      'a',
-    ).toString()
-  t.match(of('start', 'success'), /^\d+ <109>1 T a landline - start /)
+    syslogFrame(line(action, outcome, sequence), 'a').toString()
+  t.match(of('start', 'success'), /^\d+ <109>1 2026-11-23T12:00:00.000Z a landline - start /)
   t.match(of('reload-failed', 'failure'), /^\d+ <107>1 /)
   t.match(of('start', 'success', 2 ** 31), 'sequenceId="1"')
+  for (const action of RECORDED_ACTIONS) t.match(of(action, 'success'), ` landline - ${action} [meta `)
+})
+
+t.test('a line whose beginning is damaged is a message too, under a head that claims nothing of it', async (t) => {
+  const damages: readonly (readonly [from: string, to: string])[] = [
+    ['"event":{', '\0event":{'],
+    ['"event":', '"evenu":'],
+    ['2026-11', '2026 11'],
+    ['"sequence":42', '"sequence":0'],
+    ['"block"', '"bl ck"'],
+    ['"block"', '{}'],
+    ['"failure"', '"fai\xffure"'],
+    [LINE.toString(), ''],
+    [LINE.toString(), '1'],
+  ]
+  for (const [from, to] of damages) {
+    const damaged = Buffer.from(LINE.toString().replace(from, to))
+    const message = `<107>1 - a landline - damaged - ${damaged}`
+    t.equal(syslogFrame(damaged, 'a').toString(), `${Buffer.byteLength(message)} ${message}`, to)
+  }
 })
 
 /** A receiver, and what it does with each connection. */
@@ -223,41 +278,60 @@ async function receiver(t: Test, take: (socket: Socket) => void): Promise<number
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
+const atOnce = async () => {}
+const never = () => new Promise<void>(() => {})
+
 t.test('a batch has arrived once the receiver has read it and closed, and not before', async (t) => {
   const { signal } = new AbortController()
   let text = ''
   const reads = (socket: Socket) => socket.on('data', (chunk) => (text += chunk.toString()))
+  const early = /ECONNRESET|EPIPE|before it had read all/
   const cases: readonly (readonly [name: string, take: (socket: Socket) => void, error: RegExp | null])[] = [
     ['it reads to the end', reads, null],
     ['it says something first', (socket) => reads(socket).write('hello\n'), null],
-    ['it resets', (socket) => socket.resetAndDestroy(), /ECONNRESET|EPIPE|before it had read all/],
-    [
-      'it closes before it has read',
-      (socket) => socket.once('data', () => socket.resetAndDestroy()),
-      /ECONNRESET|EPIPE/,
-    ],
+    ['it resets', (socket) => socket.resetAndDestroy(), early],
+    ['it closes at once', (socket) => socket.destroy(), early],
+    ['it ends first, and reads nothing', (socket) => socket.pause().end(), early],
+    ['it closes before it has read', (socket) => socket.once('data', () => socket.resetAndDestroy()), early],
     ['it never closes', (socket) => void socket.pause(), /nothing moved for 300 ms/],
   ]
   for (const [name, take, error] of cases) {
+    text = ''
     const port = await receiver(t, take)
-    const sink = syslogSink({ host: '127.0.0.1', port, tls: null, from: 'a', timeoutMs: 300 })
-    const delivered = sink.deliver(
-      Array.from({ length: 50 }, () => LINE),
-      signal,
-    )
+    // Who ends before we do is found out while we wait.
+    const pause = error === early ? never : atOnce
+    const sink = syslogSink({ host: '127.0.0.1', port, tls: null, from: 'a', timeoutMs: 300, pause })
+    const lines = Array.from({ length: 50 }, () => LINE)
+    const delivered = sink.deliver(lines, signal)
     if (error === null) await delivered
     else await t.rejects(delivered, error, name)
-    t.equal(text, error === null ? syslogFrame(LINE, 'a').toString().repeat(50) : '', name)
-    text = ''
+    if (error !== early) t.equal(text, error === null ? syslogFrame(LINE, 'a').toString().repeat(50) : '', name)
   }
   const closed = syslogSink({ host: '127.0.0.1', port: 1, tls: null, from: 'a', timeoutMs: 300 })
   await t.rejects(closed.deliver([LINE], signal), { code: 'ECONNREFUSED' })
-  const stuck = await receiver(t, (socket) => void socket.pause())
+})
+
+t.test('what is sent waits a round trip for a receiver that ends first', async (t) => {
+  const port = await receiver(t, (socket) => socket.resume())
+  const pauses: number[] = []
+  const pause = async (milliseconds: number) => void pauses.push(milliseconds)
+  const sink = syslogSink({ host: '127.0.0.1', port, tls: null, from: 'a', timeoutMs: 10_000, pause })
+  await sink.deliver([LINE], new AbortController().signal)
+  t.equal(pauses.length, 1)
+  t.ok(pauses.every((milliseconds) => milliseconds >= 100))
+})
+
+t.test('a delivery that is given up leaves nothing open', async (t) => {
+  let connections = 0
+  const port = await receiver(t, (socket) => {
+    connections++
+    socket.pause()
+  })
+  const sink = syslogSink({ host: '127.0.0.1', port, tls: null, from: 'a', timeoutMs: 5000, pause: atOnce })
+  await t.rejects(sink.deliver([LINE], AbortSignal.abort()), { name: 'AbortError' })
   const stop = new AbortController()
-  const given = syslogSink({ host: '127.0.0.1', port: stuck, tls: null, from: 'a', timeoutMs: 5000 }).deliver(
-    [LINE],
-    stop.signal,
-  )
+  const given = sink.deliver([LINE], stop.signal)
   stop.abort()
   await t.rejects(given, /given up/)
+  t.equal(connections, 0)
 })
