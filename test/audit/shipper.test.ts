@@ -1,5 +1,6 @@
 /** Shipping: a receiver gets every record, in order, whatever it does; and the log does not wait for it. */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { closeSync, constants, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -224,6 +225,70 @@ t.test('a file is appended to, and begun anew where it was moved away', async (t
   t.equal(readFileSync(path, 'utf8'), 'three\n')
   await t.rejects(fileSink('/nowhere/records.jsonl').deliver([], signal), { code: 'ENOENT' })
   await t.rejects(descriptorSink(-1).deliver([Buffer.from('x')], signal))
+})
+
+/** Puts down half of what it is given, and then fails. */
+const tearing = (descriptor: number, bytes: Buffer): Promise<number> => {
+  if (bytes.length < 4) return Promise.reject(Object.assign(new Error('no space left'), { code: 'ENOSPC' }))
+  return Promise.resolve(writeSync(descriptor, bytes.subarray(0, bytes.length / 2)))
+}
+const written = async (descriptor: number, bytes: Buffer) => writeSync(descriptor, bytes)
+const lines = (...texts: string[]) => texts.map((text) => Buffer.from(text))
+
+t.test('what a failed write left of a batch is taken back before the batch comes again', async (t) => {
+  const path = join(t.testdir({ 'records.jsonl': 'before\n' }), 'records.jsonl')
+  const { signal } = new AbortController()
+  let write = tearing
+  const sink = fileSink(path, (descriptor, bytes) => write(descriptor, bytes))
+  await t.rejects(sink.deliver(lines('{"n":1}', '{"n":2}'), signal), { code: 'ENOSPC' })
+  t.equal(readFileSync(path, 'utf8'), 'before\n')
+  write = async (descriptor, bytes) => {
+    writeSync(descriptor, bytes)
+    writeFileSync(path, 'somebody else\n', { flag: 'a' })
+    throw new Error('the disk')
+  }
+  await t.rejects(sink.deliver(lines('{"n":1}'), signal))
+  t.equal(readFileSync(path, 'utf8'), 'before\n{"n":1}\nsomebody else\n', 'what others wrote is not for us to take')
+  write = written
+  await sink.deliver(lines('{"n":1}', '{"n":2}'), signal)
+  await sink.close()
+  t.equal(readFileSync(path, 'utf8'), 'before\n{"n":1}\nsomebody else\n{"n":1}\n{"n":2}\n')
+})
+
+t.test('records stand on lines of their own, also behind half a line', async (t) => {
+  const { signal } = new AbortController()
+  const path = join(t.testdir({ 'records.jsonl': 'before\n{"n":' }), 'records.jsonl')
+  const sink = fileSink(path)
+  for (const text of ['{"n":1}', '{"n":2}']) await sink.deliver(lines(text), signal)
+  await sink.close()
+  t.equal(readFileSync(path, 'utf8'), 'before\n{"n":\n{"n":1}\n{"n":2}\n')
+
+  const output = join(t.testdir({ output: '' }), 'output')
+  const descriptor = openSync(output, 'a')
+  let write = tearing
+  const printed = descriptorSink(descriptor, (...given) => write(...given))
+  await t.rejects(printed.deliver(lines('{"n":1}', '{"n":2}'), signal), { code: 'ENOSPC' })
+  write = written
+  for (const text of ['{"n":1}', '{"n":2}']) await printed.deliver(lines(text), signal)
+  closeSync(descriptor)
+  t.match(readFileSync(output, 'utf8'), /^\{"n":1\}\n\{"n":2?\n\{"n":1\}\n\{"n":2\}\n$/)
+})
+
+t.test('a pipe that nobody reads holds up no end', async (t) => {
+  const path = join(t.testdir({}), 'pipe')
+  execFileSync('mkfifo', [path])
+  const pipe = openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+  t.teardown(() => closeSync(pipe))
+  t.throws(
+    () => {
+      while (writeSync(pipe, Buffer.alloc(4096)) > 0);
+    },
+    { code: 'EAGAIN' },
+  )
+  const stop = new AbortController()
+  const delivered = descriptorSink(pipe).deliver(lines('{"n":1}'), stop.signal)
+  setImmediate(() => stop.abort())
+  await t.rejects(delivered, { name: 'AbortError' })
 })
 
 const line = (action: string, outcome: string, sequence: number) =>
