@@ -1,5 +1,5 @@
 /** `landline audit export DIR`: an extract of the log, with the proof that it is one, and on record where the log is a running proxy's. */
-
+import { resolve } from 'node:path'
 import { AuditError, errorName } from '../../audit/error.ts'
 import { type Extracted, type NoExtract, writeExtract } from '../../audit/extract/write.ts'
 import type { Checkpoint } from '../../audit/proof/checkpoint.ts'
@@ -16,7 +16,7 @@ import { type Recording, textOf } from './recording.ts'
 
 export type AuditExportFlags = Flags<'audit export'> & { readonly dir: string }
 
-/** 0: exported, 1: the log is not what was signed, 2: lines are missing, or nothing is signed. Throws UsageError; rejects with AdminError. */
+/** 0: exported, 1: the log is not what was signed, 2: lines are missing, nothing is signed, or the disk is full. Throws UsageError; rejects with AdminError. */
 export async function auditExport(flags: AuditExportFlags, recording: Recording, io: Io): Promise<ExitCode> {
   const { dir, out = '', json = false } = flags
   const format = formatOf(flags.format)
@@ -28,11 +28,15 @@ export async function auditExport(flags: AuditExportFlags, recording: Recording,
     const signed = await checkpointOf(dir, flags.checkpoint)
     if (signed === null) return 'unsigned'
     const options = { dir, out, filter, format, ...signed, ...about, now: io.now(), signer }
-    return writeExtract({ ...options, record: recording.exported }).catch(notThere(out))
+    return writeExtract({ ...options, record: recording.exported }).catch(unwritten(out))
   })
   if (typeof extracted === 'string') {
     io.complain(`${dir}: ${REFUSALS[extracted]}`)
     return extracted === 'tampered' ? EXIT.wrong : EXIT.incomplete
+  }
+  if ('failure' in extracted) {
+    io.complain(`--out ${out}: nothing exported: ${extracted.failure}; make room, or name a folder elsewhere`)
+    return EXIT.incomplete
   }
   const { records, checkpoint } = extracted.manifest
   if (records === 0)
@@ -80,11 +84,16 @@ async function checkpointOf(
   throw new UsageError(`--checkpoint ${file}: none in it is signed by a key of this log`)
 }
 
-function notThere(out: string): (error: unknown) => never {
+/** A folder that cannot be made is a mistake in the call, throws UsageError; a disk that takes no more is none. */
+function unwritten(out: string): (error: unknown) => { readonly failure: string } {
   return (error) => {
     if (!(error instanceof Error && 'syscall' in error)) throw error
-    const why = errorName(error) === 'EEXIST' ? 'is there already; name a folder that is not' : error.message
-    throw new UsageError(`--out ${out}: ${why}`)
+    if ('path' in error && !resolve(String(error.path)).startsWith(resolve(out))) throw error // of the log
+    const code = errorName(error)
+    if (error.syscall !== 'mkdir' || code === 'ENOSPC' || code === 'EDQUOT') return { failure: error.message }
+    throw new UsageError(
+      `--out ${out}: ${code === 'EEXIST' ? 'is there already; name a folder that is not' : error.message}`,
+    )
   }
 }
 

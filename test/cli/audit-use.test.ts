@@ -20,6 +20,7 @@ import { smallSegments } from '../../cli/serve/small-segments.ts'
 import type { SystemEvent, TrafficEvent } from '../../rules/events.ts'
 import { checkpointsOf, DAY, LATER, newKey, openSigned } from '../audit/evidence-helpers.ts'
 import { denial, NOON, REVISION, readLog, systemEvent } from '../audit/helpers.ts'
+import { MAIN, run as runProgram } from '../e2e/landline.ts'
 
 async function run(command: (io: Io) => number | Promise<number>, now = LATER) {
   let out = ''
@@ -421,4 +422,18 @@ t.test('the calls: what they refuse, and that nothing is given out that is not o
     ],
   )
   t.notMatch(JSON.stringify(recorded), '10.20.0.7')
+})
+
+t.test('an extract for which there is no room is no mistake in the call, and nothing of it stays', async (t) => {
+  const dir = t.testdir()
+  const { path } = await log(dir)
+  const out = join(dir, 'extract')
+  // What a full disk is to all: a limit of 4 KiB, which needs no disk of its own.
+  const call = [process.execPath, MAIN, 'audit', 'export', path, '--out', out, '--reason', 'a', '--by', 'b']
+  const ended = await runProgram('sh', ['-c', 'ulimit -f 8; exec "$@"', 'sh', ...call])
+  t.match(ended, {
+    code: 2,
+    errors: /^--out .*extract: nothing exported: EFBIG.*; make room, or name a folder elsewhere\n$/,
+  })
+  t.notOk(existsSync(out))
 })
