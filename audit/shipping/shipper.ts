@@ -3,26 +3,25 @@
  * and keeps a cursor that moves only when the receiver has what was sent. A receiver that is slow or away costs the proxy
  * one batch of memory and loses nothing; it gets all once it is there again, also after a restart.
  */
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { FOLDER_MODE } from '../disk.ts'
 import { errorName } from '../error.ts'
-import { makeFolder } from '../folder.ts'
 import type { AuditLog } from '../meter.ts'
 import type { LogLine } from '../read.ts'
-import { replaceFile } from '../replace.ts'
 import { linesFrom } from '../seek.ts'
 import { listSegments } from '../segment.ts'
 import { parseRecord } from '../stamp.ts'
 import type { Written } from '../writing/written.ts'
+import { type Cursor, openCursor } from './cursor.ts'
 import type { Sink } from './sink.ts'
 
 export interface ShipperOptions {
   /** The audit folder; the cursor lies in `ship/` below it. */
   readonly dir: string
-  /** Tells receivers apart: the cursor's file name, and a label of the metrics. */
+  /** Tells receivers apart: a label of the metrics. */
   readonly name: string
+  /** Of the file that the receiver is, and of all those that are files: what cursors are told apart by. */
+  readonly path?: string | null
+  readonly paths?: readonly string[]
   readonly sink: Sink
   readonly written: Written
   readonly meter: ShipMeter
@@ -42,7 +41,6 @@ export interface Shipper {
   close(graceMs: number): Promise<void>
 }
 
-export const SHIP_FOLDER = 'ship'
 const MOST_RECORDS = 2000
 const MOST_BYTES = 2 * 1024 * 1024
 /** Records that come one by one go together, so that a receiver sees a connection a second at most. */
@@ -50,17 +48,13 @@ const PAUSE_MS = 1000
 const FIRST_RETRY_MS = 1000
 const LAST_RETRY_MS = 60_000
 
-/** A receiver without a cursor begins with what comes next. Rejects where the cursor can neither be read nor made. */
+/** A receiver without a cursor begins with what comes next. Rejects with the system's error where a cursor cannot be made. */
 export async function startShipper(options: ShipperOptions): Promise<Shipper> {
-  const folder = join(options.dir, SHIP_FOLDER)
-  await makeFolder(folder, FOLDER_MODE)
-  const found = await readCursor(folder, options)
-  const cursor = found ?? options.written.sequence
-  // Known from the start on: else what is written before the first delivery would be left out after a crash.
-  if (found === null) await keepCursor(folder, options.name, cursor)
+  const { dir, name, path = null, paths = [], written, log } = options
+  const cursor = await openCursor({ dir, name, path, paths, newest: written.sequence, log })
   const stopping = new AbortController()
   const giveUp = new AbortController()
-  const running = new Run(options, folder, cursor, stopping.signal, giveUp.signal).run()
+  const running = new Run(options, cursor, stopping.signal, giveUp.signal).run()
   return {
     async close(graceMs) {
       stopping.abort()
@@ -74,21 +68,18 @@ export async function startShipper(options: ShipperOptions): Promise<Shipper> {
 
 class Run {
   readonly #options: ShipperOptions
-  readonly #folder: string
-  /** The newest record that the receiver has. */
-  #cursor: number
+  readonly #cursor: Cursor
   readonly #stopping: AbortSignal
   readonly #giveUp: AbortSignal
   #lines: AsyncIterator<readonly LogLine[]> | null = null
-  /** Read, and not yet part of a batch; the first of them is `#cursor` + 1 + those in the batch. */
+  /** Read, and not yet part of a batch; the first of them is the cursor's + 1 + those in the batch. */
   #read: readonly LogLine[] = []
   /** The newest record that was safe when the files were opened: what was read of later ones may have been taken back since. */
   #safe = 0
   #failures = 0
 
-  constructor(options: ShipperOptions, folder: string, cursor: number, stopping: AbortSignal, giveUp: AbortSignal) {
+  constructor(options: ShipperOptions, cursor: Cursor, stopping: AbortSignal, giveUp: AbortSignal) {
     this.#options = options
-    this.#folder = folder
     this.#cursor = cursor
     this.#stopping = stopping
     this.#giveUp = giveUp
@@ -98,11 +89,11 @@ class Run {
   async run(): Promise<void> {
     const { written, meter, name } = this.#options
     for (;;) {
-      meter.behind(name, written.sequence - this.#cursor)
+      meter.behind(name, written.sequence - this.#cursor.sequence)
       try {
-        await written.beyond(this.#cursor, this.#stopping)
+        await written.beyond(this.#cursor.sequence, this.#stopping)
       } catch {
-        if (written.sequence <= this.#cursor || this.#giveUp.aborted) return
+        if (written.sequence <= this.#cursor.sequence || this.#giveUp.aborted) return
       }
       try {
         const isFull = await this.#ship()
@@ -130,16 +121,16 @@ class Run {
       throw error
     }
     this.#tellOfDamage(batch)
-    this.#cursor += batch.length
+    this.#cursor.sequence += batch.length
     meter.shipped(name, batch.length)
-    meter.behind(name, this.#options.written.sequence - this.#cursor)
+    meter.behind(name, this.#options.written.sequence - this.#cursor.sequence)
     if (this.#failures > 0) log('info', 'audit: records are shipped again', { target: name, failures: this.#failures })
     this.#failures = 0
-    await keepCursor(this.#folder, name, this.#cursor).catch((error: unknown) => {
+    await this.#cursor.keep().catch((error: unknown) => {
       // It is known in memory; after a crash now, some records come twice.
       log('warn', 'audit: how far records are shipped cannot be kept', { target: name, error: errorName(error) })
     })
-    return this.#options.written.sequence > this.#cursor
+    return this.#options.written.sequence > this.#cursor.sequence
   }
 
   /** Once for a batch: it has been taken, and does not come again. */
@@ -148,7 +139,7 @@ class Run {
     const [first] = damaged
     if (first === undefined) return
     const { log, name } = this.#options
-    const record = this.#cursor + batch.indexOf(first) + 1
+    const record = this.#cursor.sequence + batch.indexOf(first) + 1
     const { file, line } = first
     const remedy = 'landline audit verify DIR tells all that is damaged; compare with other copies'
     const facts = { target: name, file, line, record, damaged: damaged.length, remedy }
@@ -156,7 +147,7 @@ class Run {
   }
 
   async #batch(): Promise<readonly LogLine[]> {
-    const most = Math.min(MOST_RECORDS, this.#options.written.sequence - this.#cursor)
+    const most = Math.min(MOST_RECORDS, this.#options.written.sequence - this.#cursor.sequence)
     const batch: LogLine[] = []
     let bytes = 0
     while (batch.length < most) {
@@ -175,7 +166,7 @@ class Run {
     const isNew = this.#lines === null
     this.#lines ??= await this.#open(taken)
     const { value, done } = await this.#lines.next()
-    const left = this.#safe - this.#cursor - taken
+    const left = this.#safe - this.#cursor.sequence - taken
     if (done !== true && left > 0) {
       this.#read = value.slice(0, left)
       return true
@@ -189,13 +180,13 @@ class Run {
     const { dir, log, name } = this.#options
     this.#safe = this.#options.written.sequence
     const segments = await listSegments(dir)
-    const next = this.#cursor + taken + 1
+    const next = this.#cursor.sequence + taken + 1
     const first = segments[0]?.first ?? next
     if (taken === 0 && first > next) {
       log('error', 'audit: records were purged before they were shipped', { target: name, records: first - next })
-      this.#cursor = first - 1
+      this.#cursor.sequence = first - 1
     }
-    return linesFrom(segments, this.#cursor + taken + 1)[Symbol.asyncIterator]()
+    return linesFrom(segments, this.#cursor.sequence + taken + 1)[Symbol.asyncIterator]()
   }
 
   async #failed(error: unknown): Promise<void> {
@@ -208,7 +199,7 @@ class Run {
         target: name,
         error: error instanceof Error ? error.message : String(error),
         failures: this.#failures,
-        behind: this.#options.written.sequence - this.#cursor,
+        behind: this.#options.written.sequence - this.#cursor.sequence,
       })
     await pause(Math.min(LAST_RETRY_MS, firstRetryMs * 2 ** Math.min(this.#failures - 1, 10)), this.#stopping)
     // At the end there is one more try, not a loop of them.
@@ -219,23 +210,4 @@ class Run {
 /** Cut short by the signal. */
 async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   await wait(milliseconds, undefined, { signal, ref: false }).catch(() => {})
-}
-
-async function readCursor(folder: string, { name, written }: ShipperOptions): Promise<number | null> {
-  const path = join(folder, `${name}.json`)
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null
-    throw error
-  })
-  if (text === null) return null
-  const value: unknown = JSON.parse(text)
-  const sequence = typeof value === 'object' && value !== null && 'sequence' in value ? value.sequence : null
-  if (typeof sequence !== 'number' || !Number.isInteger(sequence) || sequence < 0)
-    throw new Error(`${path} does not say how far records are shipped: {"sequence": N}`)
-  // The log was replaced by a shorter one: what it holds has not been shipped.
-  return sequence > written.sequence ? 0 : sequence
-}
-
-function keepCursor(folder: string, name: string, sequence: number): Promise<void> {
-  return replaceFile(folder, `${name}.json`, `${JSON.stringify({ sequence })}\n`)
 }

@@ -1,5 +1,6 @@
 /** The receivers of records that the settings name, each with a shipper of its own. */
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { Audit } from '../../audit/audit.ts'
 import { type ShipMeter, type Shipper, startShipper } from '../../audit/shipping/shipper.ts'
 import { descriptorSink, fileSink, type Sink } from '../../audit/shipping/sink.ts'
@@ -20,7 +21,7 @@ export interface Shipping {
   close(): Promise<void>
 }
 
-/** What metrics, cursors and the log call the receivers: `stdout`, `file`, `syslog-logs.example-6514`; the second of a name with its number. */
+/** What metrics and the log call the receivers: `stdout`, `file`, `syslog-logs.example-6514`; the second of a name with its number. */
 export function shipNames({ audit }: ServerConfig): readonly string[] {
   const seen = new Map<string, number>()
   return audit.ship.map(({ to }) => {
@@ -31,16 +32,19 @@ export function shipNames({ audit }: ServerConfig): readonly string[] {
   })
 }
 
-/** Rejects where a certificate or a cursor cannot be read. */
+/** Rejects where a certificate cannot be read, or a cursor not be made. */
 export async function startShipping(config: ServerConfig, audit: Audit, metrics: Metrics, log: Log): Promise<Shipping> {
   const meter: ShipMeter = { shipped: metrics.shipped, failed: metrics.shipFailed, behind: metrics.shipBehind }
   const names = shipNames(config)
+  const paths = config.audit.ship.flatMap((target) => pathOf(target) ?? [])
   const shippers: Shipper[] = []
   for (const [index, target] of config.audit.ship.entries())
     shippers.push(
       await startShipper({
         dir: config.audit.dir,
         name: names[index] ?? '', // one for each target
+        path: pathOf(target),
+        paths,
         sink: sinkOf(target, config.name),
         written: audit.written,
         meter,
@@ -52,6 +56,11 @@ export async function startShipping(config: ServerConfig, audit: Audit, metrics:
       await Promise.all(shippers.map((shipper) => shipper.close(LAST_MS)))
     },
   }
+}
+
+/** Absolute; null where it is no file. */
+function pathOf({ to, path }: Target): string | null {
+  return to.kind === 'file' && path !== null ? resolve(path) : null
 }
 
 function sinkOf({ to, path, ca, cert, key }: Target, from: string): Sink {

@@ -7,7 +7,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Audit } from '../../audit/audit.ts'
 import { RECORDED_ACTIONS } from '../../audit/record.ts'
-import { SHIP_FOLDER, type Shipper, startShipper } from '../../audit/shipping/shipper.ts'
+import { openCursor, SHIP_FOLDER } from '../../audit/shipping/cursor.ts'
+import { type Shipper, startShipper } from '../../audit/shipping/shipper.ts'
 import { descriptorSink, fileSink, type Sink } from '../../audit/shipping/sink.ts'
 import { syslogFrame, syslogSink } from '../../audit/shipping/syslog.ts'
 import { Written } from '../../audit/writing/written.ts'
@@ -41,13 +42,13 @@ async function ship(dir: string, audit: Audit, sink: Sink): Promise<Shipped> {
     firstRetryMs: 1,
   })
   const caughtUp = async () => {
-    while (behind > 0 || cursorOf(dir) !== audit.written.sequence) await wait(5)
+    while (behind > 0 || cursorText(dir) !== `{"sequence":${audit.written.sequence}}\n`) await wait(5)
   }
   return { shipper, failures: () => failures, logged, caughtUp }
 }
 
-const cursorOf = (dir: string): number =>
-  JSON.parse(readFileSync(join(dir, SHIP_FOLDER, 'there.json'), 'utf8')).sequence
+const cursorText = (dir: string) => readFileSync(join(dir, SHIP_FOLDER, 'there.json'), 'utf8')
+const cursorOf = (dir: string): number => JSON.parse(cursorText(dir)).sequence
 
 /** Keeps what it is given; `when` may refuse it, or have it wait. */
 function memory(when: (batch: number) => Promise<void> | void = () => {}) {
@@ -186,18 +187,61 @@ t.test('records that were purged before they were shipped are missed aloud', asy
   await audit.close()
 })
 
-t.test('a cursor that is none is refused, and one of a longer log begins anew', async (t) => {
-  const dir = t.testdir({ ship: { 'there.json': '{"sequence":"all"}' } })
+t.test('a cursor that is none, or is of a longer log, begins anew, aloud', async (t) => {
+  const dir = t.testdir({ ship: {} })
   const { audit } = await openWith(dir)
   await record(audit, 2)
-  await t.rejects(ship(dir, audit, memory().sink), /there\.json does not say how far records are shipped/)
-  writeFileSync(join(dir, 'ship', 'there.json'), '{"sequence":99}')
-  const { sink, lines } = memory()
-  const shipped = await ship(dir, audit, sink)
-  await shipped.caughtUp()
-  t.strictSame(sequences(lines), [1, 2])
-  await shipped.shipper.close(1000)
+  const file = join(dir, 'ship', 'there.json')
+  for (const [text, error] of [
+    ['', 'Unexpected end of JSON input'],
+    ['{"sequence":"all"}', 'it says no number'],
+    ['{"sequence":99}', 'it says 99, and the newest record is 2'],
+  ] as const) {
+    writeFileSync(file, text)
+    const { sink, lines } = memory()
+    const shipped = await ship(dir, audit, sink)
+    await shipped.caughtUp()
+    t.strictSame(sequences(lines), [1, 2])
+    t.equal(shipped.logged.length, 1)
+    const [level, message, facts] = /^(\w+) (.*) (\{.target.*)$/.exec(shipped.logged[0] ?? '')?.slice(1) ?? []
+    t.strictSame(
+      [level, message],
+      ['error', 'audit: how far records are shipped cannot be told; all that there are are shipped'],
+    )
+    t.match(JSON.parse(facts ?? ''), { target: 'there', cursor: file, error, remedy: /\{"sequence": N\}/ })
+    await shipped.shipper.close(1000)
+  }
   await audit.close()
+})
+
+/** Opens the cursors of the files in their order, as they are in the settings, moves them, and tells what was found and said. */
+async function cursorsOf(dir: string, paths: readonly string[], to: readonly number[] = []) {
+  const found: number[] = []
+  const said: string[] = []
+  const log = (level: string, message: string) => void said.push(`${level} ${message}`)
+  for (const [index, path] of paths.entries()) {
+    const name = index === 0 ? 'file' : `file-${index + 1}`
+    const cursor = await openCursor({ dir, name, path, paths, newest: 100, log })
+    found.push(cursor.sequence)
+    cursor.sequence = to[index] ?? cursor.sequence
+    await cursor.keep()
+  }
+  return { found, said }
+}
+
+t.test('a cursor belongs to its file, whatever the place of that in the settings', async (t) => {
+  const dir = t.testdir({ ship: { 'file.json': '{"sequence":40}', 'file-2.json': '{"sequence":7}' } })
+  t.strictSame(await cursorsOf(dir, ['/a', '/b'], [50, 8]), { found: [40, 7], said: [] }, 'those of before')
+  t.strictSame(await cursorsOf(dir, ['/b'], [9]), { found: [8], said: [] }, 'the first is taken away')
+  t.strictSame(await cursorsOf(dir, ['/b', '/a']), { found: [9, 50], said: [] }, 'it comes back, as the second')
+  const isNew = 'info audit: a receiver of records is new, and begins with the next one'
+  t.strictSame(await cursorsOf(dir, ['/a', '/c', '/b']), { found: [50, 100, 9], said: [isNew] })
+  const goesOn = 'warn audit: a file of records is new, and goes on where one was that is not in the settings any more'
+  t.strictSame(
+    await cursorsOf(dir, ['/d', '/c']),
+    { found: [9, 100], said: [goesOn] },
+    'never further than one that went',
+  )
 })
 
 t.test('waiting for records ends with the signal', async (t) => {

@@ -1,6 +1,6 @@
 /** Records to a real rsyslog, over TCP and TLS, while it goes away and Landline is killed: each arrives, none twice that need not. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { missing, peer } from '../peers.ts'
@@ -13,6 +13,7 @@ const rsyslogd = peer('rsyslog', 'rsyslogd')
 const openssl = peer('OpenSSL', 'openssl')
 const skip = (rsyslogd === null && missing('rsyslog')) || (openssl === null && missing('OpenSSL'))
 
+const SHIPPED = 'landline_audit_shipped_records_total{target="file"}'
 const RULES = `version: 1
 name: ship
 unknown_clients: refuse
@@ -89,4 +90,25 @@ t.test('rsyslog has every record once it is there, over TCP and TLS', { skip }, 
   t.strictSame(once([...shipped.matchAll(/"sequence":(\d+)/g)].map(([, number]) => Number(number))), all(last))
   const printed = again.log().filter(({ ecs }) => ecs !== undefined)
   t.match(printed.at(-1), { event: { action: 'stop', sequence: last } }, 'standard output has the last word')
+})
+
+t.test('a receiver that is taken out of the settings leaves the cursors of the others alone', async (t) => {
+  const work = t.testdir({ shipped: {} })
+  const receivers = (...paths: string[]) =>
+    `audit:\n  ship:\n${paths.map((path) => `    - { to: file, path: ${path} }\n`).join('')}`
+  const landline = await start(t, { dir: work, rules: RULES, config: receivers('shipped/a.jsonl', 'late/b.jsonl') })
+  await ask(landline.port, 'http://zoom.us/', { from: '127.0.0.2' })
+  await waitFor('the first to have them', async () => (await landline.metric(SHIPPED)) >= 2)
+  await landline.waitForLog('audit: records cannot be shipped')
+  await landline.stop('SIGKILL')
+
+  mkdirSync(join(work, 'late'))
+  const again = await start(t, { dir: work, config: receivers('late/b.jsonl') })
+  t.equal(await again.stop(), 0)
+  const last = again.records().at(-1)?.event.sequence ?? 0
+  const b = readFileSync(join(work, 'late', 'b.jsonl'), 'utf8')
+  t.strictSame(
+    [...b.matchAll(/"sequence":(\d+)/g)].map(([, number]) => Number(number)),
+    Array.from({ length: last }, (_, index) => index + 1),
+  )
 })
