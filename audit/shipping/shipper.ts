@@ -87,9 +87,9 @@ class Run {
 
   /** Never rejects. */
   async run(): Promise<void> {
-    const { written, meter, name } = this.#options
+    const { written } = this.#options
+    void this.#tellBehind()
     for (;;) {
-      meter.behind(name, written.sequence - this.#cursor.sequence)
       try {
         await written.beyond(this.#cursor.sequence, this.#stopping)
       } catch {
@@ -102,6 +102,16 @@ class Run {
         if (this.#giveUp.aborted) return
         await this.#failed(error)
       }
+    }
+  }
+
+  /** Also while a batch waits: of a receiver that keeps it waiting for ever nothing else tells. Never rejects. */
+  async #tellBehind(): Promise<void> {
+    const { written, meter, name } = this.#options
+    while (!this.#stopping.aborted) {
+      const newest = written.sequence
+      meter.behind(name, newest - this.#cursor.sequence)
+      await written.beyond(newest, this.#stopping).catch(() => {})
     }
   }
 

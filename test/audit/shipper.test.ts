@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, constants, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Audit } from '../../audit/audit.ts'
 import { RECORDED_ACTIONS } from '../../audit/record.ts'
@@ -17,6 +17,7 @@ import { denial, openWith, readLog } from './helpers.ts'
 interface Shipped {
   readonly shipper: Shipper
   readonly failures: () => number
+  readonly behind: () => number
   readonly logged: readonly string[]
   /** Resolves when the receiver has all that the log has. */
   readonly caughtUp: () => Promise<void>
@@ -44,7 +45,7 @@ async function ship(dir: string, audit: Audit, sink: Sink): Promise<Shipped> {
   const caughtUp = async () => {
     while (behind > 0 || cursorText(dir) !== `{"sequence":${audit.written.sequence}}\n`) await wait(5)
   }
-  return { shipper, failures: () => failures, logged, caughtUp }
+  return { shipper, failures: () => failures, behind: () => behind, logged, caughtUp }
 }
 
 const cursorText = (dir: string) => readFileSync(join(dir, SHIP_FOLDER, 'there.json'), 'utf8')
@@ -125,9 +126,11 @@ t.test('a receiver that never answers holds up nobody, and the end comes all the
       new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
     async close() {},
   }
-  const { shipper } = await ship(dir, audit, stuck)
-  await record(audit, 2000)
+  const { shipper, behind } = await ship(dir, audit, stuck)
+  for (const times of [1, 999, 1000]) await record(audit, times)
   t.equal(audit.written.sequence, 2000)
+  await turn()
+  t.equal(behind(), 2000, 'how much it lacks is told')
   await shipper.close(10)
   t.equal(cursorOf(dir), 0)
   await audit.close()
