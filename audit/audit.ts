@@ -91,14 +91,15 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
     const names = await setAside(dir, end.torn, now())
     const parts = await createWriter(options, end)
     const { evidence, writer } = parts
-    if (evidence?.keyChange) {
-      options.log('warn', 'audit: another key signs checkpoints from here on', evidence.keyChange.facts)
-      writer.keep(evidence.keyChange)
-    }
     const recovered = recovery(end, names, lock.crashed, now(), evidence)
     if (recovered !== null) {
       options.log(evidence?.isBroken ? 'error' : 'warn', 'audit: recovered', { ...recovered.facts })
       writer.keep(recovered)
+    }
+    // After what was found: nothing is signed before it is said which records were not.
+    if (evidence?.keyChange) {
+      options.log('warn', 'audit: another key signs checkpoints from here on', evidence.keyChange.facts)
+      writer.keep(evidence.keyChange)
     }
     return createAudit(options, parts, () => lock.release())
   } catch (cause) {
@@ -154,7 +155,10 @@ async function createWriter(options: AuditOptions, end: LogEnd): Promise<Parts> 
     now,
     meter,
     log,
-    wrote: (event, sequence) => evidence?.reviews.wrote(event, sequence),
+    wrote: (event, sequence) => {
+      evidence?.reviews.wrote(event, sequence)
+      evidence?.sealer.wrote(event)
+    },
     onRecord,
   })
   const leap = new Leap({ dir, disk, now, log, newest: end.at })

@@ -30,7 +30,7 @@ export interface Evidence {
   readonly sealer: Sealer
   readonly tree: Tree
   readonly reviews: Reviews
-  /** To be recorded before anything else. */
+  /** To be recorded before anything but what was found. */
   readonly keyChange: OwnEvent | null
   /** Of a recovery record: what is not as an orderly stop leaves it; null where all is. */
   readonly facts: SystemEvent['facts'] | null
@@ -48,8 +48,11 @@ export async function openEvidence(options: EvidenceOptions, around: Surrounding
   const found = await readSigned(dir, verifier)
   const aside = await setAside(dir, found.torn, now())
   const { tree, broken } = await regrow(dir, found.last)
-  const missing = await unexplained(dir, found.last)
   const { last, key } = found
+  // Whoever can write the folder can add checkpoints of a key that only the folder names.
+  const ours = found.keys.filter((named) => oldKey(named, [options.previous, options.key]) !== null)
+  const own = found.newest.findLast(({ note }) => ours.some((known) => checkSignature(note, known) === 'good')) ?? null
+  const missing = await unexplained(dir, own)
   const isKnown = last !== null && isOriginOf(last.origin, verifier.name)
   const { unnamed, review } = await readNamings(dir, found.newest)
   const reviews = new Reviews({ dir, start: review, waiting: around.waiting, failed: uncounted(around.log) })
@@ -72,7 +75,7 @@ export async function openEvidence(options: EvidenceOptions, around: Surrounding
   })
   await sealer.introduce()
   await reviews.open(tree.size)
-  const unsigned = tree.size - (broken === null ? (last?.size ?? 0) : 0)
+  const unsigned = tree.size - (broken === null ? (own?.size ?? 0) : 0)
   const isAsLeft = unsigned === 0 && !found.damaged && aside.length === 0 && broken === null && missing === 0
   return {
     sealer,
@@ -105,6 +108,8 @@ interface Signed {
   readonly newest: readonly Checkpoint[]
   /** The newest of them. */
   readonly last: Checkpoint | null
+  /** The one that signs now, and those that the file names. */
+  readonly keys: readonly VerifierKey[]
   /** Who signed last, by the file itself. */
   readonly key: VerifierKey | null
   readonly damaged: boolean
@@ -137,7 +142,15 @@ async function readSigned(dir: string, own: VerifierKey): Promise<Signed> {
     }
   }
   const good = newest.filter(({ note }) => keys.some((known) => checkSignature(note, known) === 'good'))
-  return { newest: good, last: good.at(-1) ?? null, key, damaged: damaged || good.length < newest.length, torn, length }
+  return {
+    newest: good,
+    last: good.at(-1) ?? null,
+    keys,
+    key,
+    damaged: damaged || good.length < newest.length,
+    torn,
+    length,
+  }
 }
 
 interface Namings {

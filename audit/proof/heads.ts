@@ -6,6 +6,7 @@
 import { howMany } from '../../rules/words.ts'
 import type { Place, Problems } from '../problems.ts'
 import type { AuditRecord } from '../read.ts'
+import { Adopted } from './adopted.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { CHECKPOINTS, type Entry, readCheckpoints } from './checkpoint-file.ts'
 import type { Frontier } from './merkle.ts'
@@ -52,6 +53,7 @@ export class Heads {
   readonly #signers: Signers
   readonly #names: NamedCheckpoints
   readonly #misplaced: Misplaced
+  readonly adopted = new Adopted()
   #lastSize = -1
   /** A purge takes the checkpoints of fewer records away. */
   #purgedSize = 0
@@ -68,6 +70,8 @@ export class Heads {
   checked = 0
   /** The newest of them; 0: none. */
   goodSize = 0
+  /** The newest of them that is signed by a given key, where any is given. */
+  #trustedSize = 0
   /** The newest of them that was kept elsewhere and is signed by a given key; 0: none. */
   outsideSize = 0
   /** Who signed the newest. */
@@ -147,10 +151,16 @@ export class Heads {
   }
 
   /** What a record says of keys and checkpoints. */
-  told({ event, landline: { facts = {} } }: AuditRecord, place: Place, faults: number): void {
+  told(record: AuditRecord, place: Place, faults: number): void {
+    const {
+      event,
+      landline: { facts = {} },
+    } = record
     if (typeof facts.key === 'string') this.#signers.file.told(facts.key)
     if (event.action === 'key-changed' && facts.handed_over === true)
-      this.#signers.handsOver(String(facts.before), String(facts.key))
+      this.#signers.handsOver(String(facts.before), String(facts.key), event.sequence)
+    const adopted = this.adopted.told(record, this.#trustedSize)
+    if (adopted !== null) this.#signers.doubt(adopted)
     // Once lines are missing or too many, a checkpoint is met too late or too early to be compared.
     const isKept = Number(facts.size) >= this.#purgedSize
     if (event.action === 'checkpoint' && faults === 0 && isKept)
@@ -211,6 +221,7 @@ export class Heads {
     }
     if (!isOutside || this.#notInFolder.has(nameOf(checkpoint))) this.checked++
     this.goodSize = checkpoint.size
+    if (by === 'given' || this.#options.keys.length === 0) this.#trustedSize = checkpoint.size
     this.#goodFaults = head.faults
     if (isOutside) this.#outsideGood = checkpoint.size
     if (isOutside && by === 'given') this.outsideSize = checkpoint.size

@@ -5,6 +5,7 @@ import type { AuditRecord, LogLine } from '../read.ts'
 import { findSequence, linesFrom } from '../seek.ts'
 import { type LogSegment, listSegments } from '../segment.ts'
 import { parseRecord, readStamp } from '../stamp.ts'
+import { adopterOf } from './adopted.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { CHECKPOINTS, readCheckpoints } from './checkpoint-file.ts'
 import { checkSignature, type VerifierKey } from './note.ts'
@@ -18,6 +19,8 @@ export interface FoundRecord {
   readonly after: AuditRecord | null
   /** The record after it names another line as the one before: this line is not what was recorded. */
   readonly isChanged: boolean
+  /** The record of a start that found this one unsigned; null: none did. */
+  readonly adoptedBy: number | null
   /** How many records the newest checkpoint covers; null: there is none, or it is signed by none of the keys. */
   readonly signedSize: number | null
   /** Null where that checkpoint does not cover the record, or the log does not lead to it. */
@@ -51,9 +54,20 @@ export async function lookUp(
     before: recordAt(sequence - 1),
     after: recordAt(sequence + 1),
     isChanged: following !== null && following.prev !== hash('sha256', line.bytes, 'base64'),
+    adoptedBy: newest && (await adopterOf(segments, sequence, await firstOver(dir, sequence, keys))),
     signedSize: newest?.checkpoint.size ?? null,
     proof: newest && hashes && { hashes, ...newest },
   }
+}
+
+/** The size of the first checkpoint over a record that is signed by one of the keys, where any is given; from there on nobody adds to what is below. */
+async function firstOver(dir: string, sequence: number, keys: readonly VerifierKey[]): Promise<number> {
+  for await (const entry of readCheckpoints(join(dir, CHECKPOINTS))) {
+    if (entry.kind !== 'checkpoint' || entry.checkpoint.size < sequence) continue
+    const { note, size } = entry.checkpoint
+    if (keys.length === 0 || keys.some((key) => checkSignature(note, key) === 'good')) return size
+  }
+  return Number.POSITIVE_INFINITY
 }
 
 /** The line and its neighbours, by sequence number. */

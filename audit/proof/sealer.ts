@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import type { Disk } from '../disk.ts'
 import { errorName } from '../error.ts'
 import type { AuditLog } from '../meter.ts'
-import type { OwnEvent } from '../record.ts'
+import type { OwnEvent, RecordedEvent } from '../record.ts'
 import { replaceFile } from '../replace.ts'
 import type { ReviewState } from '../reviews.ts'
 import type { Tail } from '../writing/tail.ts'
@@ -51,8 +51,8 @@ export class Sealer {
   #key: SigningKey
   #origin: string
   #successor: SealerOptions['successor']
-  /** Records that were there at the start. */
-  readonly #found: number
+  /** The record is in the log that says that there is a successor. */
+  #isChangeRecorded = false
   #last: Checkpoint | null
   #length: number
   #namesKey: boolean
@@ -66,7 +66,6 @@ export class Sealer {
     this.#key = options.key
     this.#origin = options.origin
     this.#successor = options.successor
-    this.#found = options.tree.size
     const { last, unnamed, file, tree, now, treeSize } = options
     this.#last = last
     this.#length = file.length
@@ -133,13 +132,18 @@ export class Sealer {
     return this.#unnamed.splice(0)
   }
 
+  /** To be told of each record that is in the log. */
+  wrote({ action }: RecordedEvent): void {
+    if (action === 'key-changed') this.#isChangeRecorded = true
+  }
+
   /** To be told after each batch. */
   grew(): void {
     this.#options.treeSize(this.#options.tree.size)
   }
 
   get #isToBeSucceeded(): boolean {
-    return this.#successor !== null && this.#options.tree.size > this.#found
+    return this.#successor !== null && this.#isChangeRecorded
   }
 
   /** The old key has signed that there is a new one: who trusts the one can trust the other. */

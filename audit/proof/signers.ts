@@ -4,6 +4,7 @@
  */
 import { howMany } from '../../rules/words.ts'
 import type { Place, Problems } from '../problems.ts'
+import { type AdoptedRange, isWithin } from './adopted.ts'
 import { type Checkpoint, isOriginOf } from './checkpoint.ts'
 import { CHECKPOINTS } from './checkpoint-file.ts'
 import { FileKeys } from './file-keys.ts'
@@ -24,7 +25,7 @@ export class Signers {
   /** Those that the folder's checkpoint file names. */
   readonly file: FileKeys
   /** Told by records, and not yet under a checkpoint of the old key. */
-  #handovers: { readonly before: string; readonly key: string }[] = []
+  #handovers: { readonly before: string; readonly key: string; readonly sequence: number }[] = []
   /** Keys that a given one has handed over to. */
   readonly #heirs = new Set<string>()
 
@@ -78,9 +79,14 @@ export class Signers {
     return false
   }
 
-  /** A record says that the key `before` hands over to `key`. */
-  handsOver(before: string, key: string): void {
-    this.#handovers.push({ before, key })
+  /** Record `sequence` says that the key `before` hands over to `key`. */
+  handsOver(before: string, key: string, sequence: number): void {
+    this.#handovers.push({ before, key, sequence })
+  }
+
+  /** What these records say of that counts for nothing. */
+  doubt(range: AdoptedRange): void {
+    this.#handovers = this.#handovers.filter(({ sequence }) => !isWithin(range, sequence))
   }
 
   /** What a trusted key has signed of a change of keys makes the next one trusted. */

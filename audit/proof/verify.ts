@@ -10,10 +10,12 @@ import { type LogLine, readSegment } from '../read.ts'
 import { type LogSegment, listSegments } from '../segment.ts'
 import { parseRecord, readStamp, type Stamp } from '../stamp.ts'
 import { TallyCheck } from '../tallies/check.ts'
+import type { AdoptedRange } from './adopted.ts'
 import { type Base, findBase } from './base.ts'
 import { Chain } from './chain.ts'
 import { CHECKPOINTS } from './checkpoint-file.ts'
 import { type Head, Heads, type OutsideCheckpoint } from './heads.ts'
+import { Losses } from './losses.ts'
 import { Frontier, leafHash } from './merkle.ts'
 import type { VerifierKey } from './note.ts'
 import { SignOffCheck } from './sign-off-check.ts'
@@ -58,11 +60,13 @@ export interface Basis {
   readonly unsignedTail: number
   /** Some of them are signed all the same, by a checkpoint that the log does not fit or cannot be compared with. */
   readonly tailSigned: boolean
-  /** Records that a purge has removed. */
+  /** Records that a purge has removed, by a record of it that counts. */
   readonly purgedThrough: number
   /** Closed tallies that are as the log names them, and the names of those that it does not name yet. */
   readonly tallies: number
   readonly openTallies: readonly string[]
+  /** Records that starts found unsigned, and that are signed since: a crash leaves some, and others could add some. */
+  readonly adopted: readonly AdoptedRange[]
   /** Files of purged records that are still there; they were not judged. */
   readonly leftovers: readonly string[]
   /** Sign-offs by reviewers' keys that were given, and by others, whose vkeys follow. */
@@ -71,6 +75,9 @@ export interface Basis {
 
 /** As in the server file, where no record says otherwise. */
 const CHECKPOINT_SECONDS = 60
+
+/** Clocks of an honest proxy and of who verifies differ by less. */
+const MOST_AHEAD_MS = 3_600_000
 
 /** Age alone makes an honest copy incomplete. */
 const COPY_HINT =
@@ -101,18 +108,23 @@ async function verifyOnce(options: VerifyOptions): Promise<Verification> {
   const tree = new Frontier(base?.frontier.size ?? 0, base?.frontier.hashes ?? [])
   const tallies = new TallyCheck(problems)
   const signOffs = new SignOffCheck(problems, options.reviewers ?? [])
-  const reading = new Reading({ heads, chain, tree, tallies, signOffs, problems, isComparable: base !== null })
+  const losses = new Losses()
+  const reading = new Reading({ heads, chain, tree, tallies, signOffs, losses, problems, isComparable: base !== null })
   await heads.open(tree)
   await reading.meet()
   const left = base?.segments ?? segments
   for (const segment of left) await reading.read(segment, segment === left.at(-1))
   chain.end()
   await heads.end(reading.head)
-  if (base !== null && base.sequence > heads.goodSize) tellUnsignedPurge(base, problems)
+  /** Anybody who can write the folder can add records behind the last checkpoint. */
+  const counts = (sequence: number) => sequence <= heads.goodSize && heads.adopted.by(sequence) === null
+  const isDoubtful = base !== null && base.sequence > 0 && !counts(base.sequence)
+  if (isDoubtful) tellDoubtfulPurge(base, heads, problems)
+  losses.end(base?.frontier.size ?? Number.POSITIVE_INFINITY, problems, counts)
   const at = options.asOf ?? options.now
   const hint = options.asOf == null ? COPY_HINT : ''
   reading.judgeEnd(at, hint)
-  await tallies.end(options.dir, at, heads.goodSize, hint)
+  await tallies.end(options.dir, at, counts, hint)
   const purgedThrough = base?.frontier.size ?? 0
   await signOffs.end(path, purgedThrough, heads.goodSize)
   const { result } = problems
@@ -132,9 +144,10 @@ async function verifyOnce(options: VerifyOptions): Promise<Verification> {
       signedSize: heads.goodSize,
       unsignedTail: base === null ? reading.records : tree.size - Math.max(heads.goodSize, purgedThrough),
       tailSigned: heads.hasMore,
-      purgedThrough,
+      purgedThrough: isDoubtful ? 0 : purgedThrough,
       tallies: tallies.good,
       openTallies: tallies.open,
+      adopted: heads.adopted.ranges,
       leftovers: base?.leftovers.map(({ name }) => name) ?? [],
       signOffs: { byGiven: signOffs.byGiven, byOthers: signOffs.byOthers, others: [...signOffs.others] },
     },
@@ -155,9 +168,13 @@ async function baseOf(segments: readonly LogSegment[], problems: Problems): Prom
   return null
 }
 
-/** Anybody who can write the folder can add such a record behind the last checkpoint, and take files away. */
-function tellUnsignedPurge({ frontier, sequence, segments }: Base, problems: Problems): void {
-  const what = `records 1 to ${frontier.size} are missing; record ${sequence} says that they were purged, and no checkpoint that fits covers that record`
+function tellDoubtfulPurge({ frontier, sequence, segments }: Base, { adopted }: Heads, problems: Problems): void {
+  const by = adopted.by(sequence)
+  const doubt =
+    by === null
+      ? 'no checkpoint that fits covers that record'
+      : `that record was found unsigned when the proxy started (record ${by}), so that anybody may have written it. If another key signed before, give that one too`
+  const what = `records 1 to ${frontier.size} are missing; record ${sequence} says that they were purged, and ${doubt}`
   problems.add('missing-segment', { file: segments[0]?.name ?? '', line: 1 }, frontier.size + 1, what)
 }
 
@@ -167,6 +184,7 @@ interface Parts {
   readonly tree: Frontier
   readonly tallies: TallyCheck
   readonly signOffs: SignOffCheck
+  readonly losses: Losses
   readonly problems: Problems
   /** Whether the tree is that of the whole log. */
   readonly isComparable: boolean
@@ -179,6 +197,8 @@ class Reading {
   #place: Place | null = null
   #torn: Place | null = null
   #checkpointSeconds = CHECKPOINT_SECONDS
+  /** As the last start says; counts once that is signed. */
+  #nextSeconds = CHECKPOINT_SECONDS
   /** When the first record behind the newest fitting checkpoint was written, and the last one at all. */
   #unsignedSince: string | null = null
   #lastTime: string | null = null
@@ -221,20 +241,29 @@ class Reading {
     const { heads, tree, isComparable } = this.#parts
     if (!isComparable || tree.size !== heads.nextSize) return
     await heads.meet(this.head)
-    if (heads.goodSize === tree.size) this.#unsignedSince = null
+    if (heads.goodSize !== tree.size) return
+    this.#unsignedSince = null
+    this.#checkpointSeconds = this.#nextSeconds
   }
 
   /** What is at the end and was too old at that time to be still on its way; `hint`: what may be the matter. */
   judgeEnd(at: number, hint: string): void {
     const { heads, problems, tree, isComparable } = this.#parts
-    const isOld = (time: string | null) => time !== null && at - Date.parse(time) > 2 * this.#checkpointSeconds * 1000
+    const ago = (time: string) => at - Date.parse(time)
+    // What is of a time to come would never be old.
+    const isOld = (time: string | null) =>
+      time !== null && (ago(time) > 2 * this.#checkpointSeconds * 1000 || ago(time) < -MOST_AHEAD_MS)
     if (this.#torn !== null && isOld(this.#lastTime))
       problems.add('torn', this.#torn, null, 'the last line has no end; a start of the proxy would set it aside')
     if (heads.isTorn && isOld(this.#lastTime))
       problems.add('torn', { file: CHECKPOINTS, line: 1 }, null, 'the last checkpoint has no end')
     if (!isComparable || problems.result === 'tampered' || !isOld(this.#unsignedSince)) return
     const from = heads.goodSize + 1
-    const what = `records ${from} to ${tree.size} are signed by no checkpoint, and should have been within ${this.#checkpointSeconds} s${hint}`
+    const isAhead = this.#unsignedSince !== null && ago(this.#unsignedSince) < 0
+    const why = isAhead
+      ? `are of a time that is still to come (${this.#unsignedSince}), and signed by no checkpoint. Look at the clocks of the proxy and of this machine`
+      : `are signed by no checkpoint, and should have been within ${this.#checkpointSeconds} s${hint}`
+    const what = `records ${from} to ${tree.size} ${why}`
     problems.add('unsigned-tail', this.#place, from, what)
   }
 
@@ -254,16 +283,17 @@ class Reading {
   }
 
   #system({ sequence }: Stamp, bytes: Buffer, place: Place): void {
-    const { chain, heads, tallies, signOffs } = this.#parts
+    const { chain, heads, tallies, signOffs, losses } = this.#parts
     const record = parseRecord(bytes)
     const facts = record?.landline?.facts
     if (record === null || facts === undefined || record.event.sequence !== sequence) return
     heads.told(record, place, chain.faults)
     tallies.told(record, place)
+    losses.told(record, place)
     signOffs.told(record, place)
     if (record.event.action === 'checkpoint') chain.follows(facts.file, facts.after)
     if (record.event.action === 'start' && typeof facts.checkpoint_seconds === 'number')
-      this.#checkpointSeconds = facts.checkpoint_seconds
+      this.#nextSeconds = facts.checkpoint_seconds
   }
 }
 

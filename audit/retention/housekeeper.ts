@@ -9,6 +9,7 @@ import { RULES_FOLDER } from '../archive.ts'
 import type { Disk } from '../disk.ts'
 import { AuditError, errorName } from '../error.ts'
 import type { AuditLog } from '../meter.ts'
+import { adopterOf } from '../proof/adopted.ts'
 import { type Base, findBase, purgeFacts } from '../proof/base.ts'
 import type { VerifierKey } from '../proof/note.ts'
 import { readSegment } from '../read.ts'
@@ -125,7 +126,7 @@ export class Housekeeper {
     if (leap.isDoubted) return
     const base = await this.#findBase()
     if (base === null) return
-    await this.#finish(base)
+    if (!(await this.#finish(base))) return
     const before = now() - retentionDays * DAY_MS
     try {
       const purge = await planPurge({ dir, base, before, key, pace: this.#pace })
@@ -147,17 +148,27 @@ export class Housekeeper {
     return this.#base
   }
 
-  /** What an earlier purge recorded and did not come to. */
-  async #finish({ leftovers, frontier }: Base): Promise<void> {
-    const { log, prune, seal } = this.#options
-    if (frontier.size === 0) return
+  /** What an earlier purge recorded and did not come to. False where that cannot be finished. */
+  async #finish({ leftovers, frontier, sequence }: Base): Promise<boolean> {
+    const { dir, log, prune, seal } = this.#options
+    if (frontier.size === 0) return true
     if (leftovers.length > 0) {
       // The record that explains them must be signed before they go: it may be the last one before a crash.
-      if (!(await seal())) return
+      if (!(await seal())) return false
+      // A purge signs its record before it removes anything: one that a start found unsigned has removed nothing.
+      const adopter = await adopterOf(await listSegments(dir), sequence, Number.POSITIVE_INFINITY)
+      if (adopter !== null) {
+        const what = `record ${sequence} of a purge was found unsigned at a start (record ${adopter}), so that anybody may have written it; it names ${howMany(leftovers.length, 'file')} that ${leftovers.length === 1 ? 'is' : 'are'} still there, from ${leftovers[0]?.name} on`
+        await this.#refuse(
+          `Nothing is purged: ${what}. Look at it with landline audit verify; where all is explained, move them away`,
+        )
+        return false
+      }
       log('warn', 'audit: a purge is finished that was interrupted', { files: leftovers.map(({ name }) => name) })
       await this.#removeAll(leftovers.map(({ name }) => name))
     }
     await prune(frontier.size)
+    return true
   }
 
   async #carryOut(purge: Purge, base: Base, before: number): Promise<void> {
@@ -229,6 +240,5 @@ export class Housekeeper {
 
 /** Tallies whose hour ended before a time. */
 async function oldTallies(dir: string, before: number): Promise<TallyFile[]> {
-  // The newest may be open.
-  return (await listTallies(dir)).slice(0, -1).filter(({ startedAt }) => startedAt + HOUR_MS <= before)
+  return (await listTallies(dir)).filter(({ startedAt }) => startedAt + HOUR_MS <= before)
 }

@@ -46,12 +46,11 @@ export class TallyCheck {
   }
 
   /**
-   * To be called after the last record. A purge counts only among the first `signed` records: anybody who can write the folder
-   * can add one behind. What is open is judged as at that time; `hint`: what may be the matter with it. Rejects with the system's error where the folder cannot be read.
+   * To be called after the last record. `counts`: whether a record has a say in what belongs to the log. What is open is judged as at that time; `hint`: what may be the matter with it. Rejects with the system's error where the folder cannot be read.
    */
-  async end(dir: string, at: number, signed: number, hint: string): Promise<void> {
+  async end(dir: string, at: number, counts: (sequence: number) => boolean, hint: string): Promise<void> {
     for (const { through, sequence } of this.#purges)
-      if (sequence <= signed && through > this.#purgedThrough) this.#purgedThrough = through
+      if (counts(sequence) && through > this.#purgedThrough) this.#purgedThrough = through
     const files = new Map((await listTallies(dir)).map((file) => [file.plainName, file]))
     for (const [name, seal] of this.#seals) {
       const file = files.get(name)

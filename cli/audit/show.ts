@@ -39,7 +39,7 @@ export async function auditShow({ dir, reference, keys, json }: AuditShowFlags, 
   return found.proof === null ? EXIT.incomplete : EXIT.fine
 }
 
-function jsonOf({ record, line, before, after, isChanged, proof }: FoundRecord, rule: RuleText | null) {
+function jsonOf({ record, line, before, after, isChanged, adoptedBy, proof }: FoundRecord, rule: RuleText | null) {
   return {
     file: line.file,
     line: line.line,
@@ -48,6 +48,7 @@ function jsonOf({ record, line, before, after, isChanged, proof }: FoundRecord, 
     before,
     after,
     changed: isChanged,
+    found_unsigned_by: adoptedBy,
     proof: proof && {
       key: proof.key.text,
       checkpoint: proof.checkpoint.text,
@@ -88,12 +89,17 @@ function brief(record: AuditRecord): string {
 const CHANGED =
   'CHANGED: the record after it names another line as the one before. One of the two is not what was recorded; see landline audit verify.'
 
-function proofLines({ record: { event }, signedSize, proof }: FoundRecord): string[] {
+function proofLines({ record: { event }, adoptedBy, signedSize, proof }: FoundRecord): string[] {
   if (proof === null) return [`NOT PROVEN: ${whyUnproven(event.sequence, signedSize)}`]
   return [
+    ...(adoptedBy === null ? [] : [adoptedLine(adoptedBy)]),
     `Proven to be record ${event.sequence} of ${proof.checkpoint.size} signed by ${proof.key.text}:`,
     formatInclusion(event.sequence, proof.hashes, proof.checkpoint).trimEnd(),
   ]
+}
+
+function adoptedLine(record: number): string {
+  return `FOUND UNSIGNED when the proxy started (record ${record}), after a crash or otherwise: that it was there then is proven, and nothing of before.`
 }
 
 function whyUnproven(sequence: number, signedSize: number | null): string {

@@ -39,6 +39,9 @@ export async function auditVerify(flags: AuditVerifyFlags, io: Io): Promise<Exit
   }
 }
 
+/** Of records that were found unsigned, told in text. */
+const MOST_RANGES = 5
+
 /** Throws UsageError. */
 function pastTime(text: string | undefined, now: number): number | null {
   const at = timeOf('as-of', text, now)
@@ -58,6 +61,7 @@ function jsonOf({ problemCount, basis, ...verification }: Verification) {
       signed_records: basis.signedSize,
       unsigned_tail: basis.unsignedTail,
       tail_not_proven: basis.tailSigned,
+      found_unsigned: basis.adopted,
       purged_through: basis.purgedThrough,
       tallies: basis.tallies,
       open_tallies: basis.openTallies,
@@ -87,6 +91,7 @@ function report(
     outsideLine(basis.outsideSize, isKeyGiven, outside),
     tailLine(basis),
     ...(asOf === null ? [] : [`  as of ${instantInWords(asOf)}, when this copy was made by the word of who verifies`]),
+    ...adoptedLines(basis),
     ...purged,
     ...talliesLines(basis),
     ...signOffLines(basis),
@@ -103,6 +108,21 @@ function tailLine({ unsignedTail, signedSize, tailSigned }: Verification['basis'
   return signedSize === 0
     ? `  not proven: ${tail}; there is no checkpoint that fits`
     : `  not proven: ${tail} after record ${signedSize}, the last that is proven`
+}
+
+function adoptedLines({ adopted }: Verification['basis']): string[] {
+  if (adopted.length === 0) return []
+  const count = adopted.reduce((sum, { from, through }) => sum + through - from + 1, 0)
+  const named = adopted
+    .slice(-MOST_RANGES)
+    .map(({ from, through, record }) => `${rangeOf(from, through)} (record ${record} says so)`)
+  const [before, of] =
+    adopted.length > MOST_RANGES ? ['the last of them ', ` at ${adopted.length} starts`] : ['', ' at a start']
+  return [`  found unsigned${of}, and signed since: ${howMany(count, 'record')}, ${before}${named.join(', ')}`]
+}
+
+function rangeOf(from: number, through: number): string {
+  return from === through ? `${from}` : `${from} to ${through}`
 }
 
 function signOffLines({ signOffs: { byGiven, byOthers, others } }: Verification['basis']): string[] {

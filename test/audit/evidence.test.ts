@@ -219,20 +219,30 @@ t.test(
     const [first, second, foreign] = [newKey(), newKey(), newKey()]
     await writeSigned(dir, first, 5)
     const { counts } = await writeSigned(dir, second, 5)
-    t.match(counts.logged[0], 'warn audit: another key signs checkpoints from here on')
+    t.match(counts.logged.slice(0, 2), [
+      'warn audit: recovered',
+      'warn audit: another key signs checkpoints from here on',
+    ])
     await writeSigned(dir, second, 1)
     const { records } = readLog(dir)
     t.match(records[5], {
-      event: { action: 'key-changed' },
-      landline: {
-        facts: {
-          key: second.verifier.text,
-          before: first.verifier.text,
-          handed_over: false,
-          epoch: 'landline-1/epoch-6',
+      event: { action: 'recovered', outcome: 'success' },
+      landline: { facts: { last_sequence: 5, unsigned_records: 5, missing_records: 0 } },
+    })
+    t.match(
+      records.find(({ event }) => event.action === 'key-changed'),
+      {
+        event: { sequence: 8 },
+        landline: {
+          facts: {
+            key: second.verifier.text,
+            before: first.verifier.text,
+            handed_over: false,
+            epoch: 'landline-1/epoch-6',
+          },
         },
       },
-    })
+    )
     t.equal(records.filter(({ event }) => event.action === 'key-changed').length, 1)
     const checkpoints = await checkpointsOf(dir)
     t.same(
@@ -254,7 +264,7 @@ t.test(
           ),
         ).slice(0, 2),
       )
-    const beyond = `foreign-key ${CHECKPOINTS}:11 #12`
+    const beyond = `foreign-key ${CHECKPOINTS}:11 #13`
     t.same(
       results.slice(0, 5),
       ['consistent', 'intact', 'intact', 'tampered', beyond],

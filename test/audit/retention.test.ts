@@ -278,7 +278,14 @@ t.test('nothing goes while the record of its purge cannot be signed', async (t) 
   await tidyOn(dir, key, 12, { disk: UNSIGNED })
   t.equal(segmentsOf(dir)[0]?.slice(0, 36), interrupted?.slice(0, 36), 'nor what one left that was interrupted')
   await tidyOn(dir, key, 12)
-  t.equal(oldest(), '20261125')
+  t.equal(oldest(), '20261123', 'without its checkpoint the record of the purge could be anybody’s')
+  const [refused] = (await recordsOf(dir)).filter(
+    ({ event }) => event.outcome === 'failure' && event.action === 'purge',
+  )
+  t.match(refused?.event.reason, /found unsigned at a start .* from audit-20261123T120000Z-\d+\.jsonl(\.gz)? on/)
+  for (const name of segmentsOf(dir).filter((name) => name < 'audit-20261125')) rmSync(join(dir, name))
+  await tidyOn(dir, key, 13)
+  t.equal(oldest(), '20261126', 'once somebody has decided, it goes on')
 })
 
 t.test('nothing goes while the purge cannot be recorded, and a stop does not wait for that', async (t) => {
@@ -349,6 +356,15 @@ t.test('archived rules go when no record names them any more, tallies when they 
   t.same(left(), ['111', '222', 'las'], 'nobody named the first')
   await tidyOn(dir, key, 11.6)
   t.same(left(), ['222', 'las'])
+  await writeSigned(dir, key, 1, { now: () => NOON + 18 * DAY })
+  await tidyOn(dir, key, 20)
+  const newest = (await recordsOf(dir)).findLast(({ event }) => event.action === 'purge')
+  t.match(newest.landline.facts, { tallies_through: tallies[2] })
+  t.same(
+    readdirSync(dir).filter((name) => name.startsWith('tally')),
+    [],
+    'the newest goes when it is old enough, as nothing may be written to it any more',
+  )
 })
 
 /** A disk on which everything fails from its n-th change on, as if the machine had stopped there. */

@@ -19,7 +19,7 @@ import { compileSources, readSources } from '../../cli/rules/load.ts'
 import { smallSegments } from '../../cli/serve/small-segments.ts'
 import type { SystemEvent, TrafficEvent } from '../../rules/events.ts'
 import { checkpointsOf, DAY, LATER, newKey, openSigned } from '../audit/evidence-helpers.ts'
-import { denial, NOON, REVISION, readLog, systemEvent } from '../audit/helpers.ts'
+import { denial, NOON, openWith, REVISION, readLog, systemEvent } from '../audit/helpers.ts'
 import { MAIN, run as runProgram } from '../e2e/landline.ts'
 
 async function run(command: (io: Io) => number | Promise<number>, now = LATER) {
@@ -277,7 +277,7 @@ t.test('rules: at times when the proxy was stopped, had crashed, or of which not
     t.equal(code, 2, 'known, but not archived here')
     t.same(out.split('\n').slice(0, want.length), want)
   }
-  const reopened = await openSigned(path, newKey(), { now: () => at })
+  const reopened = await openWith(path, { now: () => at })
   await reopened.audit.record({ ...systemEvent('stop'), policy })
   await reopened.audit.close()
   t.match(await rules(day + 120, false), {

@@ -111,6 +111,7 @@ t.test('verify: result, exit code, problems, and what it rests on', async (t) =>
     tail_not_proven: false,
     purged_through: 0,
     purged_and_there: [],
+    found_unsigned: [],
     sign_offs: { by_given_keys: 0, by_others: 0, other_keys: [] },
     tallies: 0,
     open_tallies: [],

@@ -1,0 +1,270 @@
+/**
+ * What somebody puts into the folder who has no key, and lets the proxy sign at its next start: such records are in the log from then on,
+ * and have no say in what belongs to it.
+ */
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { signCheckpoint } from '../../audit/proof/checkpoint.ts'
+import { CHECKPOINTS, checkpointEntry, keyEntry } from '../../audit/proof/checkpoint-file.ts'
+import { lookUp } from '../../audit/proof/look-up.ts'
+import { Frontier, leafHash } from '../../audit/proof/merkle.ts'
+import { BLOCK } from '../../audit/proof/tree.ts'
+import type { OwnEvent } from '../../audit/record.ts'
+import { sealOf, tallyName } from '../../audit/tallies/file.ts'
+import type { SystemEvent } from '../../rules/events.ts'
+import {
+  checkpointsOf,
+  DAY,
+  linesOf,
+  newKey,
+  openSigned,
+  readFiles,
+  told,
+  verify,
+  writeSigned,
+} from './evidence-helpers.ts'
+import { denial, NOON, openWith, readLog, systemEvent } from './helpers.ts'
+
+t.setTimeout(60_000)
+
+/** Appended by somebody who knows the format and has no key. */
+async function forge(dir: string, ...events: readonly SystemEvent[]): Promise<void> {
+  const { audit } = await openWith(dir, { now: () => NOON + DAY })
+  for (const event of events) await audit.record(event)
+  await audit.close()
+}
+
+function forged(action: OwnEvent['action'] | SystemEvent['action'], facts: SystemEvent['facts']): SystemEvent {
+  return { ...systemEvent('purge'), action: action as SystemEvent['action'], facts } // others write what they like
+}
+
+function segmentsOf(dir: string): string[] {
+  return [...readFiles(dir).keys()].filter((name) => name.startsWith('audit-'))
+}
+
+/** The facts of a purge of the first segments, as the proxy would write them. */
+function purgeOf(dir: string, count: number): SystemEvent['facts'] {
+  const names = segmentsOf(dir).slice(0, count)
+  const lines = names.flatMap((name) => linesOf(readFiles(dir).get(name)))
+  const tree = new Frontier()
+  for (const line of lines) tree.add(leafHash(Buffer.from(line)))
+  const next = JSON.parse(linesOf(readFiles(dir).get(segmentsOf(dir)[count] ?? ''))[0] ?? '{}')
+  return { through: lines.length, prev: next.landline.prev, tree: tree.hashes.map((hash) => hash.toString('base64')) }
+}
+
+function remove(dir: string, count: number): void {
+  for (const name of segmentsOf(dir).slice(0, count)) rmSync(join(dir, name))
+}
+
+t.test('a hand-over to another key that was found unsigned makes nobody an heir', async (t) => {
+  const dir = t.testdir()
+  const [key, other] = [newKey(), newKey()]
+  await writeSigned(dir, key, 5)
+  await forge(dir, forged('key-changed', { before: key.verifier.text, key: other.verifier.text, handed_over: true }))
+  await writeSigned(dir, key, 2)
+  const kept = (await checkpointsOf(dir)).at(-1)
+  t.equal((await verify(dir, [key.verifier], kept)).result, 'intact', 'nothing is wrong yet')
+  await writeSigned(dir, other, 3)
+  const found = await verify(dir, [key.verifier], kept)
+  t.equal(found.result, 'tampered')
+  t.match(told(found)[1], /^foreign-key /)
+})
+
+t.test('where something was found too, the old key still signs the hand-over before the new one signs', async (t) => {
+  const dir = t.testdir()
+  const [key, next] = [newKey(), newKey()]
+  await writeSigned(dir, key, 3)
+  await forge(dir, forged('reload', {}))
+  // Not both records in one batch.
+  await writeSigned(dir, next, 2, { segmentBytes: 600 }, { previous: key })
+  const kept = (await checkpointsOf(dir)).at(-1)
+  const found = await verify(dir, [key.verifier], kept)
+  t.match(found, { result: 'intact', basis: { keyHandedOver: true, key: next.verifier.text } })
+  const [change] = readLog(dir).records.filter(({ event }) => event.action === 'key-changed')
+  t.match(change?.landline.facts, { handed_over: true })
+})
+
+t.test('a purge that was found unsigned explains nothing, now or after the next one', async (t) => {
+  const dir = t.testdir()
+  const key = newKey()
+  for (const day of [0, 1])
+    await writeSigned(dir, key, 12, { now: () => NOON + day * DAY, segmentBytes: 6000 }, { records: 5 })
+  const facts = purgeOf(dir, 2)
+  await forge(dir, forged('purge', facts))
+  remove(dir, 2)
+  const missing = async () => told(await verify(dir, [key.verifier], (await checkpointsOf(dir)).at(-1)))
+  t.equal((await missing())[0], 'incomplete')
+  await writeSigned(dir, key, 3, { now: () => NOON + 2 * DAY })
+  const [result, first = '', second] = await missing()
+  t.same([result, first.split(' ')[0]], ['incomplete', 'missing-segment'])
+  t.match(second, /^missing-segment /, 'the proxy has found it too')
+  const found = readLog(dir).records.find(({ landline }) => landline.facts?.missing_records > 0)
+
+  await writeSigned(dir, key, 12, { now: () => NOON + 8 * DAY })
+  const tidy = { now: () => NOON + 11.6 * DAY, retentionDays: 10, pace: async () => {} }
+  const { audit } = await openSigned(dir, key, tidy)
+  await audit.tidy()
+  await audit.close()
+  const purge = readLog(dir).records.findLast(({ event }) => event.action === 'purge')
+  t.match(purge, { event: { outcome: 'success' } }, 'what is old goes all the same')
+  t.ok(purge?.landline.facts.through > Number(facts.through))
+  t.same(
+    (await missing()).map((line) => line.replace(/ .*#/, ' #')),
+    ['incomplete', `missing-segment #${found?.event.sequence}`],
+  )
+})
+
+t.test('what was moved away and put back is no loss, nor once it is purged', async (t) => {
+  const dir = t.testdir({ log: {} })
+  const log = join(dir, 'log')
+  const key = newKey()
+  for (const day of [0, 1]) {
+    // So many that the cache of the tree knows them without the file.
+    const { audit } = await openSigned(log, key, { now: () => NOON + day * DAY })
+    await Promise.all(Array.from({ length: 2 * BLOCK }, (_, n) => audit.record(denial(n))))
+    await audit.close()
+  }
+  const [name = ''] = segmentsOf(log)
+  renameSync(join(log, name), join(dir, name))
+  await writeSigned(log, key, 3, { now: () => NOON + 8 * DAY })
+  const kinds = async () => told(await verify(log, [key.verifier])).map((line) => line.split(' ')[0])
+  t.same(await kinds(), ['incomplete', 'missing-segment'])
+  renameSync(join(dir, name), join(log, name))
+  t.same(await kinds(), ['consistent'])
+  const tidy = { now: () => NOON + 11.6 * DAY, retentionDays: 10, pace: async () => {} }
+  const { audit } = await openSigned(log, key, tidy)
+  await audit.tidy()
+  await audit.close()
+  t.not(segmentsOf(log)[0], name)
+  t.same(await kinds(), ['consistent'])
+})
+
+t.test('files that such a purge has left are not removed in its name', async (t) => {
+  const dir = t.testdir()
+  const key = newKey()
+  for (const day of [0, 1])
+    await writeSigned(dir, key, 12, { now: () => NOON + day * DAY, segmentBytes: 6000 }, { records: 5 })
+  await forge(dir, forged('purge', purgeOf(dir, 3)))
+  remove(dir, 1)
+  const left = segmentsOf(dir)[0] ?? ''
+  const tidy = { now: () => NOON + 2 * DAY, retentionDays: 10, pace: async () => {} }
+  const { audit } = await openSigned(dir, key, tidy)
+  await audit.tidy()
+  await audit.close()
+  t.match(segmentsOf(dir)[0], left)
+  const refused = readLog(dir).records.findLast(({ event }) => event.action === 'purge')
+  t.match(refused?.event, { outcome: 'failure', reason: /found unsigned at a start.* 2 files .*move them away/ })
+})
+
+t.test('tallies that such a purge has taken are missing', async (t) => {
+  const dir = t.testdir()
+  const key = newKey()
+  const name = tallyName(NOON)
+  const content = Buffer.from('{"hour":"2026-11-23T12:00:00.000Z"}\n')
+  writeFileSync(join(dir, name), content)
+  const { audit } = await openSigned(dir, key)
+  await audit.record(forged('tally', { ...sealOf(name, content) }))
+  await audit.close()
+  await forge(dir, forged('purge', { tallies_through: name }))
+  rmSync(join(dir, name))
+  await writeSigned(dir, key, 1)
+  t.same(told(await verify(dir, [key.verifier])), ['incomplete', `missing-segment ${name}:1 #1`])
+})
+
+t.test('a key that only the folder names makes nothing signed', async (t) => {
+  const dir = t.testdir()
+  const [key, other] = [newKey(), newKey()]
+  for (const day of [0, 1])
+    await writeSigned(dir, key, 12, { now: () => NOON + day * DAY, segmentBytes: 6000 }, { records: 5 })
+  const facts = purgeOf(dir, 2)
+  await forge(dir, forged('start', { key: other.verifier.text }), forged('purge', facts))
+  const { records } = readLog(dir)
+  const tree = new Frontier()
+  for (const record of records) tree.add(leafHash(Buffer.from(JSON.stringify(record))))
+  const signed = signCheckpoint('landline-1', records.length, tree.root(), other)
+  const path = join(dir, CHECKPOINTS)
+  const named = keyEntry(other.verifier) + checkpointEntry(signed) + keyEntry(key.verifier)
+  writeFileSync(path, readFileSync(path, 'utf8') + named)
+  remove(dir, 2)
+  await writeSigned(dir, key, 1, { now: () => NOON + 2 * DAY })
+  const recovered = readLog(dir).records.findLast(({ event }) => event.action === 'recovered')
+  t.match(recovered, {
+    event: { outcome: 'failure' },
+    landline: { facts: { unsigned_records: 2, missing_records: facts.through } },
+  })
+  const found = await verify(dir, [key.verifier], (await checkpointsOf(dir)).at(-1))
+  t.ok(found.problems.some(({ kind }) => kind === 'missing-segment'))
+  t.not(found.result, 'intact')
+})
+
+t.test('purges under a key that was lost count for who gives that key, too', async (t) => {
+  const dir = t.testdir()
+  const [lost, key] = [newKey(), newKey()]
+  for (const day of [0, 1, 2])
+    await writeSigned(dir, lost, 12, { now: () => NOON + day * DAY, segmentBytes: 6000 }, { records: 5 })
+  await writeSigned(dir, lost, 12, { now: () => NOON + 8 * DAY })
+  const { audit } = await openSigned(dir, lost, {
+    now: () => NOON + 11.6 * DAY,
+    retentionDays: 10,
+    pace: async () => {},
+  })
+  await audit.tidy()
+  await audit.close()
+  t.ok(readdirSync(dir).length > 2 && segmentsOf(dir)[0] !== 'audit-20261123T120000Z-000000000001.jsonl')
+  await writeSigned(dir, key, 3, { now: () => NOON + 12 * DAY })
+  const kept = (await checkpointsOf(dir)).at(-1)
+  t.same(told(await verify(dir, [lost.verifier, key.verifier], kept)), ['intact'])
+  const alone = await verify(dir, [key.verifier], kept)
+  t.equal(alone.result, 'incomplete')
+  t.match(alone.problems[0]?.message, /another key signed before, give that one too/)
+})
+
+t.test('what was found unsigned is told, of the log and of each record', async (t) => {
+  const dir = t.testdir()
+  const key = newKey()
+  await writeSigned(dir, key, 3)
+  const { audit } = await openWith(dir)
+  const reference = (await audit.record(denial(9))) ?? ''
+  await audit.close()
+  const before = await lookUp(dir, reference, [key.verifier])
+  t.match(before, { proof: null, adoptedBy: null })
+  await writeSigned(dir, key, 1)
+  t.same((await verify(dir, [key.verifier])).basis.adopted, [{ from: 4, through: 4, record: 5 }])
+  t.equal((await lookUp(dir, reference, [key.verifier]))?.adoptedBy, 5)
+  const others = readLog(dir).records.filter(({ event }) => event.id !== reference)
+  for (const { event } of others) t.equal((await lookUp(dir, event.id, []))?.adoptedBy, null, `#${event.sequence}`)
+})
+
+t.test('records at the end cannot say themselves when they should have been signed', async (t) => {
+  const cases: readonly [string, SystemEvent['facts'], number][] = [
+    ['an interval of years', { checkpoint_seconds: 1e9 }, NOON],
+    ['a time to come', {}, NOON + 100_000 * DAY],
+  ]
+  for (const [name, facts, at] of cases) {
+    const dir = t.testdir({ [name.replaceAll(' ', '-')]: {} })
+    const log = join(dir, name.replaceAll(' ', '-'))
+    const key = newKey()
+    await writeSigned(log, key, 3)
+    const { audit } = await openWith(log, { now: () => at })
+    await audit.record(forged('start', facts))
+    await audit.record(denial(7))
+    await audit.close()
+    t.equal((await verify(log, [key.verifier], undefined, NOON + DAY)).result, 'incomplete', name)
+  }
+  const dir = t.testdir()
+  const key = newKey()
+  await writeSigned(dir, key, 3)
+  const { audit } = await openSigned(dir, key)
+  await audit.record(forged('start', { checkpoint_seconds: 3600 }))
+  await audit.close()
+  const later = await openWith(dir)
+  await later.audit.record(denial(8))
+  await later.audit.close()
+  t.equal(
+    (await verify(dir, [key.verifier], undefined, NOON + 7000_000)).result,
+    'consistent',
+    'as a signed start says',
+  )
+  t.equal((await verify(dir, [key.verifier], undefined, NOON - 3000_000)).result, 'consistent', 'clocks may differ')
+})
