@@ -193,6 +193,8 @@ t.test('a key that only the folder names makes nothing signed', async (t) => {
     event: { outcome: 'failure' },
     landline: { facts: { unsigned_records: 2, missing_records: facts.through } },
   })
+  const by = recovered?.event.sequence
+  t.equal((await lookUp(dir, records.at(-1)?.event.id, [key.verifier]))?.adoptedBy, by)
   const found = await verify(dir, [key.verifier], (await checkpointsOf(dir)).at(-1))
   t.ok(found.problems.some(({ kind }) => kind === 'missing-segment'))
   t.not(found.result, 'intact')
@@ -234,6 +236,23 @@ t.test('what was found unsigned is told, of the log and of each record', async (
   t.equal((await lookUp(dir, reference, [key.verifier]))?.adoptedBy, 5)
   const others = readLog(dir).records.filter(({ event }) => event.id !== reference)
   for (const { event } of others) t.equal((await lookUp(dir, event.id, []))?.adoptedBy, null, `#${event.sequence}`)
+})
+
+t.test('nobody can say of records that they were found unsigned once they are signed', async (t) => {
+  const dir = t.testdir()
+  const key = newKey()
+  await writeSigned(dir, key, 3)
+  await forge(
+    dir,
+    forged('reload', {}),
+    forged('recovered', { last_sequence: 4, unsigned_records: 4 }),
+    forged('recovered', { last_sequence: 3, unsigned_records: 3 }),
+  )
+  await writeSigned(dir, key, 1)
+  t.same((await verify(dir, [key.verifier])).basis.adopted, [
+    { from: 4, through: 4, record: 5 },
+    { from: 4, through: 6, record: 7 },
+  ])
 })
 
 t.test('records at the end cannot say themselves when they should have been signed', async (t) => {
