@@ -94,6 +94,7 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
     const recovered = recovery(end, names, lock.crashed, now(), evidence)
     if (recovered !== null) {
       options.log(evidence?.isBroken ? 'error' : 'warn', 'audit: recovered', { ...recovered.facts })
+      evidence?.sealer.hold()
       writer.keep(recovered)
     }
     // After what was found: nothing is signed before it is said which records were not.

@@ -3,9 +3,10 @@
  * that (`purge`) keeps the tree over what is gone, so that what is left can still be checked against any checkpoint.
  */
 
-import { type AuditRecord, readSegment } from '../read.ts'
+import { type AuditRecord, type LogLine, readSegment } from '../read.ts'
 import { NO_PREVIOUS } from '../record.ts'
 import type { LogSegment } from '../segment.ts'
+import { readStamp } from '../stamp.ts'
 import { Frontier } from './merkle.ts'
 import { strictBase64 } from './note.ts'
 
@@ -18,8 +19,9 @@ export interface Base {
   readonly segments: readonly LogSegment[]
   /** Segments that are purged by the record, and still there: the purge was interrupted, or somebody put them back. */
   readonly leftovers: readonly LogSegment[]
-  /** Of the record that says so: it counts only under a checkpoint. 0: nothing was purged. */
+  /** The record that says so, and its line: it counts only under a checkpoint. 0: nothing was purged. */
   readonly sequence: number
+  readonly line: Buffer
 }
 
 const PURGE = Buffer.from('"action":"purge"')
@@ -30,7 +32,8 @@ const PURGE = Buffer.from('"action":"purge"')
  */
 export async function findBase(segments: readonly LogSegment[]): Promise<Base | null> {
   const first = segments[0]?.first ?? 1
-  if (first === 1) return { frontier: new Frontier(), prev: NO_PREVIOUS, segments, leftovers: [], sequence: 0 }
+  if (first === 1)
+    return { frontier: new Frontier(), prev: NO_PREVIOUS, segments, leftovers: [], sequence: 0, line: Buffer.alloc(0) }
   let interrupted: Base | null = null
   // The last purge was recorded not long ago: from the end it is soon found.
   for (const segment of segments.toReversed()) {
@@ -45,24 +48,28 @@ export async function findBase(segments: readonly LogSegment[]): Promise<Base | 
 async function purgesIn(segment: LogSegment, segments: readonly LogSegment[]): Promise<Base[]> {
   const found: Base[] = []
   for await (const lines of readSegment(segment)) {
-    for (const { bytes } of lines) {
-      const base = bytes.includes(PURGE) ? purged(bytes, segments) : null
+    for (const line of lines) {
+      const base = line.bytes.includes(PURGE) ? purged(line, segment, segments) : null
       if (base !== null) found.push(base)
     }
   }
   return found
 }
 
-function purged(line: Buffer, segments: readonly LogSegment[]): Base | null {
+/** Only what stands in its place: anybody can write a line that gives itself the number of a signed record. */
+function purged({ bytes, line, ended }: LogLine, { first }: LogSegment, segments: readonly LogSegment[]): Base | null {
+  const stamp = ended ? readStamp(bytes) : null
+  if (!stamp?.isSystem || stamp.sequence !== first + line - 1) return null
   try {
-    const record: AuditRecord = JSON.parse(line.toString())
+    const record: AuditRecord = JSON.parse(bytes.toString())
     const { through, prev, tree } = record.landline.facts ?? {}
     const index = segments.findIndex(({ first }) => first - 1 === through)
     if (record.event.action !== 'purge' || index === -1 || !Array.isArray(tree)) return null
+    if (record.event.sequence !== stamp.sequence || first <= Number(through)) return null
     const hashes = tree.map((text) => strictBase64(String(text)) ?? Buffer.alloc(0))
     const frontier = new Frontier(Number(through), hashes)
     const [leftovers, rest] = [segments.slice(0, index), segments.slice(index)]
-    return { frontier, prev: String(prev), segments: rest, leftovers, sequence: record.event.sequence }
+    return { frontier, prev: String(prev), segments: rest, leftovers, sequence: stamp.sequence, line: bytes }
   } catch {
     // Whatever it is, it explains nothing.
     return null

@@ -47,12 +47,14 @@ export async function openEvidence(options: EvidenceOptions, around: Surrounding
   const { verifier } = options.key
   const found = await readSigned(dir, verifier)
   const aside = await setAside(dir, found.torn, now())
-  const { tree, broken } = await regrow(dir, found.last)
   const { last, key } = found
   // Whoever can write the folder can add checkpoints of a key that only the folder names.
   const ours = found.keys.filter((named) => oldKey(named, [options.previous, options.key]) !== null)
   const own = found.newest.findLast(({ note }) => ours.some((known) => checkSignature(note, known) === 'good')) ?? null
-  const missing = await unexplained(dir, own)
+  const signed = [...new Set([own, last])].filter((one) => one !== null)
+  const { tree, broken } = await regrow(dir, signed)
+  // Under another key than ours alone, it is for who verifies to say whether that is to be trusted.
+  const missing = await unexplained(dir, own ?? last)
   const isKnown = last !== null && isOriginOf(last.origin, verifier.name)
   const { unnamed, review } = await readNamings(dir, found.newest)
   const reviews = new Reviews({ dir, start: review, waiting: around.waiting, failed: uncounted(around.log) })
@@ -88,7 +90,7 @@ export async function openEvidence(options: EvidenceOptions, around: Surrounding
           unsigned_records: unsigned,
           missing_records: missing,
           ...checkpointFacts(found, aside),
-          ...epochFacts(last, broken, origin),
+          ...epochFacts(broken, origin),
         },
     isBroken: broken !== null || found.damaged || missing > 0,
   }
@@ -172,14 +174,14 @@ async function readNamings(dir: string, checkpoints: readonly Checkpoint[]): Pro
       const record = readStamp(bytes)?.isSystem ? parseRecord(bytes) : null
       if (record?.event.action !== 'checkpoint') continue
       const { size, root, reviewed, unreviewed } = record.landline.facts ?? {}
-      named.add(root)
+      named.add(`${size} ${root}`)
       if (typeof size === 'number' && typeof reviewed === 'number' && typeof unreviewed === 'number')
         review = { size, reviewed, unreviewed }
     }
   }
   // A log that begins with this process has nothing to be reviewed.
   if (oldest === undefined && review === NO_REVIEW) review = { reviewed: 0, unreviewed: 0, size: 0 }
-  return { unnamed: checkpoints.filter(({ root }) => !named.has(root.toString('base64'))), review }
+  return { unnamed: checkpoints.filter(({ size, root }) => !named.has(`${size} ${root.toString('base64')}`)), review }
 }
 
 function uncounted(log: AuditLog): (error: unknown) => void {
@@ -210,10 +212,11 @@ function checkpointFacts({ damaged }: Signed, aside: readonly string[]): SystemE
   return { checkpoints_damaged: damaged, checkpoints_set_aside: aside }
 }
 
-function epochFacts(last: Checkpoint | null, broken: Regrown['broken'], origin: string): SystemEvent['facts'] {
-  if (last === null || broken === null) return {}
-  const signed = { signed_origin: last.origin, signed_size: last.size, signed_root: last.root.toString('base64') }
-  return { ...signed, found_root: broken.root, epoch: origin }
+function epochFacts(broken: Regrown['broken'], origin: string): SystemEvent['facts'] {
+  if (broken === null) return {}
+  const { signed } = broken
+  const facts = { signed_origin: signed.origin, signed_size: signed.size, signed_root: signed.root.toString('base64') }
+  return { ...facts, found_root: broken.root, epoch: origin }
 }
 
 /** What `every` is where nobody gives another; does not keep the process running. */

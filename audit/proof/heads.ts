@@ -6,7 +6,7 @@
 import { howMany } from '../../rules/words.ts'
 import type { Place, Problems } from '../problems.ts'
 import type { AuditRecord } from '../read.ts'
-import { Adopted } from './adopted.ts'
+import { Adopted, isWithin } from './adopted.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { CHECKPOINTS, type Entry, readCheckpoints } from './checkpoint-file.ts'
 import type { Frontier } from './merkle.ts'
@@ -162,7 +162,7 @@ export class Heads {
     const adopted = this.adopted.told(record, this.#trustedSize)
     if (adopted !== null) this.#signers.doubt(adopted)
     // Once lines are missing or too many, a checkpoint is met too late or too early to be compared.
-    const isKept = Number(facts.size) >= this.#purgedSize
+    const isKept = !(Number(facts.size) < this.#purgedSize)
     if (event.action === 'checkpoint' && faults === 0 && isKept)
       this.#names.named(`${facts.size} ${facts.root}`, place, event.sequence)
     if (event.action === 'recovered' && typeof facts.signed_size === 'number' && typeof facts.epoch === 'string') {
@@ -194,12 +194,24 @@ export class Heads {
     }
     await this.#names.tellUnmet(this.#lastSize)
     this.#signers.file.tellIdle()
+    this.#tellContradicted()
     this.#tellPurged()
     if (this.#foreign === null) return
     const { checkpoint, place } = this.#foreign
     const [signature] = checkpoint.note.signatures
     const what = `the checkpoint of ${howMany(checkpoint.size, 'record')} is signed by ${signature?.name}+${signature?.id}, a key that was not given. If the key was changed (a record key-changed says so), give the new one too`
     problems.add('foreign-key', place, checkpoint.size, what)
+  }
+
+  /** A start that finds records unsigned which a checkpoint from outside covers has not found what was signed. */
+  #tellContradicted(): void {
+    for (const { checkpoint, file, line } of this.#options.outside) {
+      const { size } = checkpoint
+      const range = this.adopted.ranges.find((each) => isWithin(each, size))
+      if (range === undefined || !this.#signers.isByGiven(checkpoint)) continue
+      const what = `the checkpoint of ${howMany(size, 'record')} that was kept elsewhere is signed, and a start found records ${range.from} to ${range.through} unsigned (record ${range.record}): they are not those that were signed, or their checkpoints were taken away`
+      this.#options.problems.add('replaced-checkpoint', { file, line }, size, what)
+    }
   }
 
   /** Only where no other one from outside was of use: a drawer full of old ones beside a new one is nothing to worry about. */

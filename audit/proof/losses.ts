@@ -1,6 +1,6 @@
 /**
  * What starts of the proxy found missing from the beginning of the log. That is a fault for as long as the record of it is there, whatever
- * is purged later; unless it was put back, or a purge before it explains it after all, under a key that the start did not have.
+ * is purged later, unless it was put back.
  */
 import { howMany } from '../../rules/words.ts'
 import type { Place, Problems } from '../problems.ts'
@@ -14,23 +14,21 @@ interface Loss {
 
 export class Losses {
   readonly #losses: Loss[] = []
-  readonly #purges: { readonly from: number; readonly through: number; readonly sequence: number }[] = []
+  readonly #purges: { readonly from: number; readonly sequence: number }[] = []
 
   told({ event, landline: { facts = {} } }: AuditRecord, place: Place): void {
-    const { missing_records: count, from, through } = facts
+    const { missing_records: count, from } = facts
     if (event.action === 'recovered' && typeof count === 'number' && count > 0)
       this.#losses.push({ count, sequence: event.sequence, place })
-    if (event.action === 'purge' && typeof from === 'number' && typeof through === 'number')
-      this.#purges.push({ from, through, sequence: event.sequence })
+    if (event.action === 'purge' && typeof from === 'number') this.#purges.push({ from, sequence: event.sequence })
   }
 
   /** `gone`: so many records are not there now. `counts`: whether a record has a say in what belongs to the log. */
   end(gone: number, problems: Problems, counts: (sequence: number) => boolean): void {
     const purges = this.#purges.filter(({ sequence }) => counts(sequence))
     for (const { count, sequence, place } of this.#losses) {
-      const isExplained = purges.some((purge) => purge.sequence < sequence && purge.through >= count)
       const wereBack = gone < count || purges.some((purge) => purge.sequence > sequence && purge.from <= count)
-      if (isExplained || wereBack || !counts(sequence)) continue
+      if (wereBack || !counts(sequence)) continue
       const what = `the proxy found at its start that ${howMany(count, 'record was', 'records were')} missing from the beginning of the log, and that no purge which was signed explains it`
       problems.add('missing-segment', place, sequence, what)
     }

@@ -10,37 +10,45 @@ import { BLOCK, readBlocks, Tree } from './tree.ts'
 
 export interface Regrown {
   readonly tree: Tree
-  /** Where the log is not what was signed: the root of as many lines as were, or null where there are fewer. */
-  readonly broken: { readonly root: string | null } | null
+  /** Where the log is not what was signed: by which checkpoint, and the root of as many lines; null where there are fewer. */
+  readonly broken: { readonly signed: Checkpoint; readonly root: string | null } | null
 }
 
-/** Reads what came after the last block that the cache has; all of the log where the cache does not lead to the signed root. */
-export async function regrow(dir: string, signed: Checkpoint | null): Promise<Regrown> {
+/**
+ * Reads what came after the last block that the cache has; all of the log where the cache does not lead to the signed roots. `signed`: each
+ * counts, as one that another has signed says nothing of ours.
+ */
+export async function regrow(dir: string, signed: readonly Checkpoint[]): Promise<Regrown> {
   const segments = await listSegments(dir)
-  const blocks = signed === null ? null : await readBlocks(dir, signed.size)
+  const inOrder = signed.toSorted((a, b) => a.size - b.size)
+  const [shortest] = inOrder
+  const blocks = shortest === undefined ? null : await readBlocks(dir, shortest.size)
   if (blocks !== null) {
     const frontier = new Frontier()
     for (const block of blocks) frontier.add(block, BLOCK)
     const tree = new Tree(frontier, blocks.length)
-    if ((await grow(tree, linesFrom(segments, tree.size + 1), signed))?.matches) return { tree, broken: null }
+    const broken = await grow(tree, linesFrom(segments, tree.size + 1), inOrder)
+    if (broken === null) return { tree, broken }
   }
   const base: Base | null = await findBase(segments)
   const tree = new Tree(base?.frontier ?? new Frontier(), base === null || base.frontier.size > 0 ? null : 0)
-  const met = await grow(tree, linesFrom(base?.segments ?? segments, 1), signed)
-  return { tree, broken: signed === null || met?.matches ? null : { root: met?.root.toString('base64') ?? null } }
+  return { tree, broken: await grow(tree, linesFrom(base?.segments ?? segments, 1), inOrder) }
 }
 
-/** Adds the lines; what the root was at the signed size, or null where that was not reached. */
+/** Adds the lines; what the root was at the first of these sizes where it is another one; null: none is. */
 async function grow(
   tree: Tree,
   batches: AsyncIterable<readonly LogLine[]>,
-  signed: Checkpoint | null,
-): Promise<{ readonly matches: boolean; readonly root: Buffer } | null> {
-  let met: { matches: boolean; root: Buffer } | null = null
+  signed: readonly Checkpoint[],
+): Promise<Regrown['broken']> {
+  let broken: Regrown['broken'] = null
+  let left = signed
   const compare = () => {
-    if (tree.size !== signed?.size) return
-    const root = tree.root()
-    met = { matches: root.equals(signed.root), root }
+    for (let next = left[0]; next?.size === tree.size; next = left[0]) {
+      const root = tree.root()
+      if (!root.equals(next.root)) broken ??= { signed: next, root: root.toString('base64') }
+      left = left.slice(1)
+    }
   }
   compare()
   for await (const lines of batches) {
@@ -50,5 +58,6 @@ async function grow(
       compare()
     }
   }
-  return met
+  const [unmet] = left
+  return broken ?? (unmet === undefined ? null : { signed: unmet, root: null })
 }

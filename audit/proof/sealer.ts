@@ -53,6 +53,10 @@ export class Sealer {
   #successor: SealerOptions['successor']
   /** The record is in the log that says that there is a successor. */
   #isChangeRecorded = false
+  /** What was found at the start is not yet in the log. */
+  #isHeld = false
+  /** The successor has signed nothing yet. */
+  #isNew = false
   #last: Checkpoint | null
   #length: number
   #namesKey: boolean
@@ -78,9 +82,10 @@ export class Sealer {
 
   /** Whether there is something to sign, or to say that nothing has changed. */
   isDue({ files: { file } }: Tail): boolean {
+    if (this.#isHeld) return false
     const { tree, records, seconds, now } = this.#options
     const waited = now() - this.#tried.at
-    if (waited >= seconds * 1000 || waited < 0 || this.#isToBeSucceeded) return true
+    if (waited >= seconds * 1000 || waited < 0 || this.#isToBeSucceeded || this.#isNew) return true
     if (tree.size === this.#tried.size) return false
     return tree.size - this.#tried.size >= records || (this.#tried.file !== null && file !== this.#tried.file)
   }
@@ -90,6 +95,7 @@ export class Sealer {
    * false.
    */
   async seal(tail: Tail): Promise<boolean> {
+    if (this.#isHeld) return false
     const { tree, now, log, checkpointed, failed } = this.#options
     this.#tried = { at: now(), size: tree.size, file: tail.files.file }
     try {
@@ -132,9 +138,20 @@ export class Sealer {
     return this.#unnamed.splice(0)
   }
 
+  /** Signs nothing until a record `recovered` is in the log: what it found unsigned would else be signed without a word. */
+  hold(): void {
+    this.#isHeld = true
+  }
+
+  /** A successor signs at once, beside a record that names what the old key has signed last: only then is it its turn. */
+  get hasToSign(): boolean {
+    return this.#isNew
+  }
+
   /** To be told of each record that is in the log. */
   wrote({ action }: RecordedEvent): void {
     if (action === 'key-changed') this.#isChangeRecorded = true
+    if (action === 'recovered') this.#isHeld = false
   }
 
   /** To be told after each batch. */
@@ -153,8 +170,8 @@ export class Sealer {
     this.#origin = this.#successor.origin
     this.#successor = null
     this.#namesKey = false
+    this.#isNew = true
     await this.introduce()
-    this.#options.log('info', 'audit: the old key has handed over to the new one', { key: this.#key.verifier.text })
   }
 
   async #sign(tail: Tail): Promise<void> {
@@ -164,6 +181,8 @@ export class Sealer {
     const checkpoint = signCheckpoint(this.#origin, tree.size, tree.root(), this.#key)
     await this.#append(checkpointEntry(checkpoint))
     this.#last = checkpoint
+    if (this.#isNew) log('info', 'audit: the old key has handed over to the new one', { key: this.#key.verifier.text })
+    this.#isNew = false
     this.#unnamed.push(this.#naming(checkpoint, files, reviews()))
     log('info', 'audit: checkpoint', { size: checkpoint.size, note: checkpoint.text })
     try {

@@ -70,6 +70,11 @@ export class Signers {
     return { checkpoint, place, by: isGiven ? 'given' : 'named', isOutside }
   }
 
+  /** Whether a key that was given has signed it. */
+  isByGiven({ note }: Checkpoint): boolean {
+    return this.#given.some((key) => checkSignature(note, key) === 'good')
+  }
+
   /** Records name the keys that sign: one that none of them names is not the log's own. */
   isAnnounced({ checkpoint, place, by }: Signed): boolean {
     const key = this.of(checkpoint)

@@ -109,7 +109,7 @@ async function verifyOnce(options: VerifyOptions): Promise<Verification> {
   const tallies = new TallyCheck(problems)
   const signOffs = new SignOffCheck(problems, options.reviewers ?? [])
   const losses = new Losses()
-  const reading = new Reading({ heads, chain, tree, tallies, signOffs, losses, problems, isComparable: base !== null })
+  const reading = new Reading({ heads, chain, tree, tallies, signOffs, losses, problems, base })
   await heads.open(tree)
   await reading.meet()
   const left = base?.segments ?? segments
@@ -118,12 +118,12 @@ async function verifyOnce(options: VerifyOptions): Promise<Verification> {
   await heads.end(reading.head)
   /** Anybody who can write the folder can add records behind the last checkpoint. */
   const counts = (sequence: number) => sequence <= heads.goodSize && heads.adopted.by(sequence) === null
-  const isDoubtful = base !== null && base.sequence > 0 && !counts(base.sequence)
+  const isDoubtful = base !== null && base.frontier.size > 0 && !(reading.hasMetPurge && counts(base.sequence))
   if (isDoubtful) tellDoubtfulPurge(base, heads, problems)
   losses.end(base?.frontier.size ?? Number.POSITIVE_INFINITY, problems, counts)
   const at = options.asOf ?? options.now
   const hint = options.asOf == null ? COPY_HINT : ''
-  reading.judgeEnd(at, hint)
+  reading.judgeEnd(at, Math.max(at, options.now), hint)
   await tallies.end(options.dir, at, counts, hint)
   const purgedThrough = base?.frontier.size ?? 0
   await signOffs.end(path, purgedThrough, heads.goodSize)
@@ -186,8 +186,8 @@ interface Parts {
   readonly signOffs: SignOffCheck
   readonly losses: Losses
   readonly problems: Problems
-  /** Whether the tree is that of the whole log. */
-  readonly isComparable: boolean
+  /** What the tree begins with; null: it is not that of the whole log. */
+  readonly base: Base | null
 }
 
 /** One pass over the lines. */
@@ -198,10 +198,12 @@ class Reading {
   #torn: Place | null = null
   #checkpointSeconds = CHECKPOINT_SECONDS
   /** As the last start says; counts once that is signed. */
-  #nextSeconds = CHECKPOINT_SECONDS
+  #nextSeconds = { seconds: CHECKPOINT_SECONDS, sequence: 0 }
   /** When the first record behind the newest fitting checkpoint was written, and the last one at all. */
   #unsignedSince: string | null = null
   #lastTime: string | null = null
+  /** The purge that explains what is gone stands in its place. */
+  hasMetPurge = false
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -238,37 +240,37 @@ class Reading {
   }
 
   async meet(): Promise<void> {
-    const { heads, tree, isComparable } = this.#parts
-    if (!isComparable || tree.size !== heads.nextSize) return
+    const { heads, tree, base } = this.#parts
+    if (base === null || tree.size !== heads.nextSize) return
     await heads.meet(this.head)
     if (heads.goodSize !== tree.size) return
     this.#unsignedSince = null
-    this.#checkpointSeconds = this.#nextSeconds
+    if (heads.adopted.by(this.#nextSeconds.sequence) === null) this.#checkpointSeconds = this.#nextSeconds.seconds
   }
 
-  /** What is at the end and was too old at that time to be still on its way; `hint`: what may be the matter. */
-  judgeEnd(at: number, hint: string): void {
-    const { heads, problems, tree, isComparable } = this.#parts
-    const ago = (time: string) => at - Date.parse(time)
-    // What is of a time to come would never be old.
+  /** What is at the end and was too old at that time to be still on its way, or is of a time to come `now`; `hint`: what may be the matter. */
+  judgeEnd(at: number, now: number, hint: string): void {
+    const { heads, problems, tree, base } = this.#parts
+    const isPast = (time: string) => Date.parse(time) <= now + MOST_AHEAD_MS
+    // What is of a time to come, or of none, would never be old.
     const isOld = (time: string | null) =>
-      time !== null && (ago(time) > 2 * this.#checkpointSeconds * 1000 || ago(time) < -MOST_AHEAD_MS)
+      time !== null && !(at - Date.parse(time) <= 2 * this.#checkpointSeconds * 1000 && isPast(time))
     if (this.#torn !== null && isOld(this.#lastTime))
       problems.add('torn', this.#torn, null, 'the last line has no end; a start of the proxy would set it aside')
     if (heads.isTorn && isOld(this.#lastTime))
       problems.add('torn', { file: CHECKPOINTS, line: 1 }, null, 'the last checkpoint has no end')
-    if (!isComparable || problems.result === 'tampered' || !isOld(this.#unsignedSince)) return
+    if (base === null || problems.result === 'tampered' || !isOld(this.#unsignedSince)) return
     const from = heads.goodSize + 1
-    const isAhead = this.#unsignedSince !== null && ago(this.#unsignedSince) < 0
+    const isAhead = this.#unsignedSince !== null && !isPast(this.#unsignedSince)
     const why = isAhead
-      ? `are of a time that is still to come (${this.#unsignedSince}), and signed by no checkpoint. Look at the clocks of the proxy and of this machine`
+      ? `are of no time that could be (${this.#unsignedSince}), and signed by no checkpoint. Look at the clocks of the proxy and of this machine`
       : `are signed by no checkpoint, and should have been within ${this.#checkpointSeconds} s${hint}`
     const what = `records ${from} to ${tree.size} ${why}`
     problems.add('unsigned-tail', this.#place, from, what)
   }
 
   #line({ file, line, bytes, ended }: LogLine): void {
-    const { chain, tree, heads } = this.#parts
+    const { chain, tree, heads, base } = this.#parts
     const stamp = ended ? readStamp(bytes) : null
     const place = { file, line }
     this.#place = place
@@ -279,6 +281,7 @@ class Reading {
     if (heads.isUnsettled) heads.settle(chain.faults)
     this.#lastTime = stamp?.time ?? this.#lastTime
     this.#unsignedSince ??= stamp?.time ?? null
+    if (stamp !== null && stamp.sequence === base?.sequence) this.hasMetPurge ||= bytes.equals(base.line)
     if (stamp?.isSystem) this.#system(stamp, bytes, place)
   }
 
@@ -293,7 +296,7 @@ class Reading {
     signOffs.told(record, place)
     if (record.event.action === 'checkpoint') chain.follows(facts.file, facts.after)
     if (record.event.action === 'start' && typeof facts.checkpoint_seconds === 'number')
-      this.#nextSeconds = facts.checkpoint_seconds
+      this.#nextSeconds = { seconds: facts.checkpoint_seconds, sequence }
   }
 }
 

@@ -84,14 +84,12 @@ async function readOn(span: Span, segment: LogSegment, pace: Pace): Promise<Span
 
 /** The first good checkpoint over so many records, of each name that the log has had: after a break only the next name fits. */
 async function signedFrom(dir: string, size: number, own: VerifierKey): Promise<Checkpoint[]> {
-  const keys = [own]
   const found = new Map<string, Checkpoint>()
   for await (const entry of readCheckpoints(join(dir, CHECKPOINTS))) {
-    if (entry.kind === 'key') keys.push(entry.key)
     if (entry.kind !== 'checkpoint' || entry.checkpoint.size < size) continue
     const { checkpoint } = entry
     if (found.has(checkpoint.origin)) continue
-    if (keys.some((key) => checkSignature(checkpoint.note, key) === 'good')) found.set(checkpoint.origin, checkpoint)
+    if (checkSignature(checkpoint.note, own) === 'good') found.set(checkpoint.origin, checkpoint)
   }
   return [...found.values()]
 }

@@ -46,6 +46,8 @@ const MOST_BYTES = 2 * 1024 * 1024
 /** Records that come one by one go together, so that a receiver sees a connection a second at most. */
 const PAUSE_MS = 1000
 const FIRST_RETRY_MS = 1000
+/** What takes longer than this to be given up is not waited for. */
+const HANGS_MS = 1000
 const LAST_RETRY_MS = 60_000
 
 /** A receiver without a cursor begins with what comes next. Rejects with the system's error where a cursor cannot be made. */
@@ -59,9 +61,13 @@ export async function startShipper(options: ShipperOptions): Promise<Shipper> {
     async close(graceMs) {
       stopping.abort()
       const timer = setTimeout(() => giveUp.abort(), graceMs)
-      await running
+      // A call to a disk that hangs ends for no signal; the system closes what it holds when the process ends.
+      const hung = new AbortController()
+      const late = wait(graceMs + HANGS_MS, false, { signal: hung.signal }).catch(() => true)
+      const hasEnded = await Promise.race([running.then(() => true), late])
+      hung.abort()
       clearTimeout(timer)
-      await options.sink.close()
+      if (hasEnded) await options.sink.close()
     },
   }
 }

@@ -67,7 +67,12 @@ export function fileSink(path: string, write = append): Sink {
   async function current(): Promise<number> {
     if (descriptor !== null && (await isAt(path, descriptor))) return descriptor
     await closeIt()
-    descriptor = await openFile(path, 'a+', FILE_MODE)
+    const opened = await openFile(path, 'a+', FILE_MODE)
+    if (!(await statFile(opened)).isFile()) {
+      await closeFile(opened)
+      throw new Error(`${path} is no regular file; name one, or ship to standard output`)
+    }
+    descriptor = opened
     return descriptor
   }
   return {

@@ -216,6 +216,7 @@ export class Writer {
     const { sealer, tail } = this.#options
     if (!sealer?.isDue(tail)) return
     await this.#patience.watch(() => sealer.seal(tail))
+    if (sealer.hasToSign) this.#nameCheckpoints()
   }
 
   /** The next batch, with the recovery record where that is due. */

@@ -4,12 +4,16 @@
  */
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
+import { type Disk, realDisk } from '../../audit/disk.ts'
 import { signCheckpoint } from '../../audit/proof/checkpoint.ts'
 import { CHECKPOINTS, checkpointEntry, keyEntry } from '../../audit/proof/checkpoint-file.ts'
 import { lookUp } from '../../audit/proof/look-up.ts'
 import { Frontier, leafHash } from '../../audit/proof/merkle.ts'
+import { checkSignature } from '../../audit/proof/note.ts'
 import { BLOCK } from '../../audit/proof/tree.ts'
+import { verifyLog } from '../../audit/proof/verify.ts'
 import type { OwnEvent } from '../../audit/record.ts'
 import { sealOf, tallyName } from '../../audit/tallies/file.ts'
 import type { SystemEvent } from '../../rules/events.ts'
@@ -18,6 +22,7 @@ import {
   DAY,
   linesOf,
   newKey,
+  ofLines,
   openSigned,
   readFiles,
   told,
@@ -215,6 +220,8 @@ t.test('purges under a key that was lost count for who gives that key, too', asy
   await audit.close()
   t.ok(readdirSync(dir).length > 2 && segmentsOf(dir)[0] !== 'audit-20261123T120000Z-000000000001.jsonl')
   await writeSigned(dir, key, 3, { now: () => NOON + 12 * DAY })
+  const recovered = readLog(dir).records.findLast(({ event }) => event.action === 'recovered')
+  t.match(recovered, { event: { outcome: 'success' }, landline: { facts: { missing_records: 0 } } })
   const kept = (await checkpointsOf(dir)).at(-1)
   t.same(told(await verify(dir, [lost.verifier, key.verifier], kept)), ['intact'])
   const alone = await verify(dir, [key.verifier], kept)
@@ -286,4 +293,128 @@ t.test('records at the end cannot say themselves when they should have been sign
     'as a signed start says',
   )
   t.equal((await verify(dir, [key.verifier], undefined, NOON - 3000_000)).result, 'consistent', 'clocks may differ')
+})
+
+/** The last line of the log, written anew. */
+function editLast(dir: string, change: (line: string) => string): void {
+  const name = segmentsOf(dir).at(-1) ?? ''
+  const lines = linesOf(readFiles(dir).get(name))
+  writeFileSync(join(dir, name), ofLines([...lines.slice(0, -1), change(lines.at(-1) ?? '')]))
+}
+
+t.test('a purge that gives itself the number of a signed record explains nothing', async (t) => {
+  const dir = t.testdir({ twice: {}, beside: {} })
+  for (const way of ['twice', 'beside']) {
+    const log = join(dir, way)
+    const key = newKey()
+    await writeSigned(log, key, 20, { segmentBytes: 6000 }, { records: 5 })
+    const kept = (await checkpointsOf(log)).at(-1)
+    await forge(log, forged('purge', purgeOf(log, 2)))
+    if (way === 'twice')
+      editLast(log, (line) => line.replace('"outcome":"success"', '"outcome":"success","sequence":18'))
+    else {
+      const [line = ''] = linesOf(readFiles(log).get(segmentsOf(log).at(-1) ?? '')).slice(-1)
+      editLast(log, () => line)
+      remove(log, 2)
+      const name = segmentsOf(log).at(-1) ?? ''
+      writeFileSync(join(log, name), ofLines(linesOf(readFiles(log).get(name)).slice(0, -1)))
+      const beside = 'audit-20200101T000000Z-000000000002.jsonl'
+      writeFileSync(join(log, beside), `${line.replace(/"sequence":\d+/, '"sequence":18')}\n`)
+    }
+    if (way === 'twice') remove(log, 2)
+    for (const restarts of [0, 1]) {
+      if (restarts > 0) await writeSigned(log, key, 1, { now: () => NOON + DAY })
+      const { result, problems } = await verify(log, [key.verifier], kept)
+      t.not(result, 'intact', `${way}, ${restarts} restarts`)
+      t.ok(problems.some(({ kind }) => kind === 'missing-segment'))
+    }
+  }
+})
+
+t.test('a log rewritten under a checkpoint of another key is not what ours has signed', async (t) => {
+  const dir = t.testdir()
+  const [key, other] = [newKey(), newKey()]
+  await writeSigned(dir, key, 3)
+  const [kept] = await checkpointsOf(dir)
+  await writeSigned(dir, key, 4)
+  const [name = ''] = segmentsOf(dir)
+  writeFileSync(join(dir, name), ofLines(linesOf(readFiles(dir).get(name)).slice(0, 3)))
+  rmSync(join(dir, 'audit.tree'), { force: true })
+  const rewritten = Array.from({ length: 12 }, () => forged('reload', {}))
+  await forge(dir, forged('start', { key: other.verifier.text }), ...rewritten)
+  const { records } = readLog(dir)
+  const tree = new Frontier()
+  for (const record of records) tree.add(leafHash(Buffer.from(JSON.stringify(record))))
+  const signed = signCheckpoint('landline-1', records.length, tree.root(), other)
+  const path = join(dir, CHECKPOINTS)
+  const added = keyEntry(other.verifier) + checkpointEntry(signed) + keyEntry(key.verifier)
+  writeFileSync(path, readFileSync(path, 'utf8') + added)
+  await writeSigned(dir, key, 1, { now: () => NOON + 2 * DAY })
+  const recovered = readLog(dir).records.findLast(({ event }) => event.action === 'recovered')
+  t.match(recovered, { event: { outcome: 'failure' }, landline: { facts: { epoch: String } } })
+  t.not((await verify(dir, [key.verifier], kept)).result, 'intact')
+})
+
+t.test('nothing is signed before it is recorded what was found unsigned', async (t) => {
+  const dir = t.testdir()
+  const key = newKey()
+  await writeSigned(dir, key, 3)
+  await forge(dir, forged('reload', {}))
+  const disk: Disk = {
+    ...realDisk,
+    open: (path, kind) => (path.endsWith('.jsonl') ? Promise.reject(new Error('EACCES')) : realDisk.open(path, kind)),
+  }
+  const { audit } = await openSigned(dir, key, { disk })
+  await audit.close()
+  t.equal((await checkpointsOf(dir)).at(-1)?.size, 3)
+  await writeSigned(dir, key, 1)
+  t.same((await verify(dir, [key.verifier])).basis.adopted, [{ from: 4, through: 4, record: 5 }])
+})
+
+t.test('an end of the log without a time, or with a start of another’s, is as old as any', async (t) => {
+  const dir = t.testdir({ time: {}, start: {} })
+  const key = newKey()
+  const [time, start] = [join(dir, 'time'), join(dir, 'start')]
+  await writeSigned(time, key, 3)
+  await forge(time, forged('reload', {}))
+  editLast(time, (line) => line.replace(/"@timestamp":"[^"]+"/, `"@timestamp":"${'x'.repeat(24)}"`))
+  t.equal((await verify(time, [key.verifier])).result, 'incomplete')
+  await writeSigned(start, key, 3)
+  await forge(start, forged('start', { checkpoint_seconds: 1e9 }))
+  await writeSigned(start, key, 1)
+  await forge(start, forged('reload', {}))
+  t.equal((await verify(start, [key.verifier])).result, 'incomplete')
+})
+
+t.test('who is handed over to has signed before the old key may go', async (t) => {
+  const dir = t.testdir()
+  const [key, next] = [newKey(), newKey()]
+  await writeSigned(dir, key, 3)
+  const signed = await openSigned(dir, next, {}, { previous: key })
+  await signed.audit.record(denial(1))
+  while (!signed.counts.logged.some((line) => line.includes('handed over'))) await turn()
+  const last = (await checkpointsOf(dir)).at(-1)
+  t.equal(last && checkSignature(last.note, next.verifier), 'good')
+  await signed.audit.close()
+})
+
+t.test('records made old, which the proxy then purges, are not those of a checkpoint that was kept', async (t) => {
+  const dir = t.testdir()
+  const key = newKey()
+  await writeSigned(dir, key, 14)
+  const [kept] = await checkpointsOf(dir)
+  rmSync(dir, { recursive: true })
+  const { audit } = await openWith(dir, { now: () => NOON - 200 * DAY, segmentBytes: 6000 })
+  for (let n = 0; n < 20; n++) await audit.record(denial(n))
+  await audit.close()
+  await forge(dir, forged('reload', {}))
+  const late = await openSigned(dir, key, { now: () => NOON + DAY, retentionDays: 10, pace: async () => {} })
+  await late.audit.record(denial(1))
+  await late.audit.tidy()
+  await late.audit.close()
+  const newer = (await checkpointsOf(dir)).at(-1)
+  const outside = [kept, newer].flatMap((checkpoint) => (checkpoint ? [{ checkpoint, file: 'kept.txt', line: 1 }] : []))
+  const found = await verifyLog({ dir, keys: [key.verifier], outside, now: NOON + DAY })
+  t.ok(found.basis.purgedThrough > 14, 'it has purged them')
+  t.equal(found.result, 'tampered')
 })

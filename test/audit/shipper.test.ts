@@ -321,6 +321,32 @@ t.test('records stand on lines of their own, also behind half a line', async (t)
   t.match(readFileSync(output, 'utf8'), /^\{"n":1\}\n\{"n":2?\n\{"n":1\}\n\{"n":2\}\n$/)
 })
 
+t.test('what is no regular file is none to ship to', async (t) => {
+  const path = join(t.testdir(), 'pipe')
+  execFileSync('mkfifo', [path])
+  const { signal } = new AbortController()
+  await t.rejects(fileSink(path).deliver([Buffer.from('{}')], signal), { message: /pipe is no regular file; name one/ })
+})
+
+t.test('a receiver whose disk hangs holds up no end', async (t) => {
+  const dir = t.testdir()
+  const { audit } = await openWith(dir)
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+  const sink: Sink = {
+    deliver: () => {
+      begin()
+      return new Promise(() => {})
+    },
+    close: () => new Promise(() => {}),
+  }
+  const { shipper } = await ship(dir, audit, sink)
+  await audit.record(denial(1))
+  await begun
+  await shipper.close(10)
+  await audit.close()
+  t.pass('it ends')
+})
+
 t.test('a pipe that nobody reads holds up no end', async (t) => {
   const path = join(t.testdir({}), 'pipe')
   execFileSync('mkfifo', [path])
