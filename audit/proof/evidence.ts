@@ -56,7 +56,7 @@ export async function openEvidence(options: EvidenceOptions, around: Surrounding
   // Under another key than ours alone, it is for who verifies to say whether that is to be trusted.
   const missing = await unexplained(dir, own ?? last)
   const isKnown = last !== null && isOriginOf(last.origin, verifier.name)
-  const { unnamed, review } = await readNamings(dir, found.newest)
+  const { unnamed, review } = await readNamings(dir, found.newest, (own ?? last)?.size ?? 0)
   const reviews = new Reviews({ dir, start: review, waiting: around.waiting, failed: uncounted(around.log) })
   const origin = broken !== null ? epochOrigin(verifier.name, tree.size + 1) : isKnown ? last.origin : verifier.name
   const hasChanged = key !== null && key.text !== verifier.text
@@ -158,14 +158,14 @@ async function readSigned(dir: string, own: VerifierKey): Promise<Signed> {
 interface Namings {
   /** Those that no record names: the last ones before a stop, or a crash. */
   readonly unnamed: readonly Checkpoint[]
-  /** As the last record says that names a checkpoint. */
+  /** As the last record says that names a checkpoint and is under one. */
   readonly review: ReviewsOptions['start']
 }
 
 const NO_REVIEW: Namings['review'] = { reviewed: 0, unreviewed: null, size: 0 }
 
-/** Reads the records behind the oldest of these checkpoints. */
-async function readNamings(dir: string, checkpoints: readonly Checkpoint[]): Promise<Namings> {
+/** Reads the records behind the oldest of these checkpoints; so many records are `signed`. */
+async function readNamings(dir: string, checkpoints: readonly Checkpoint[], signed: number): Promise<Namings> {
   const [oldest] = checkpoints
   const named = new Set<unknown>()
   let review = NO_REVIEW
@@ -175,6 +175,7 @@ async function readNamings(dir: string, checkpoints: readonly Checkpoint[]): Pro
       if (record?.event.action !== 'checkpoint') continue
       const { size, root, reviewed, unreviewed } = record.landline.facts ?? {}
       named.add(`${size} ${root}`)
+      if (record.event.sequence > signed) continue
       if (typeof size === 'number' && typeof reviewed === 'number' && typeof unreviewed === 'number')
         review = { size, reviewed, unreviewed }
     }

@@ -54,18 +54,27 @@ export async function lookUp(
     before: recordAt(sequence - 1),
     after: recordAt(sequence + 1),
     isChanged: following !== null && following.prev !== hash('sha256', line.bytes, 'base64'),
-    adoptedBy: newest && (await adopterOf(segments, sequence, await firstOver(dir, sequence, keys))),
+    adoptedBy: newest && (await adopterOf(segments, sequence, await firstOver(dir, line.bytes, sequence, keys))),
     signedSize: newest?.checkpoint.size ?? null,
     proof: newest && hashes && { hashes, ...newest },
   }
 }
 
-/** The size of the first checkpoint over a record that is signed by one of the keys, where any is given; from there on nobody adds to what is below. */
-async function firstOver(dir: string, sequence: number, keys: readonly VerifierKey[]): Promise<number> {
+/** Checkpoints that do not fit are somebody's; after so many of them it is looked through the whole log. */
+const MOST_UNFIT = 8
+
+/**
+ * The size of the first checkpoint that a record is proven to be under, and that one of the keys has signed, where any is given; from there
+ * on nobody adds to what is below.
+ */
+async function firstOver(dir: string, line: Buffer, sequence: number, keys: readonly VerifierKey[]): Promise<number> {
+  let unfit = 0
   for await (const entry of readCheckpoints(join(dir, CHECKPOINTS))) {
     if (entry.kind !== 'checkpoint' || entry.checkpoint.size < sequence) continue
     const { note, size } = entry.checkpoint
-    if (keys.length === 0 || keys.some((key) => checkSignature(note, key) === 'good')) return size
+    if (keys.length > 0 && !keys.some((key) => checkSignature(note, key) === 'good')) continue
+    if ((await proveInclusion(dir, line, sequence, entry.checkpoint)) !== null) return size
+    if (++unfit === MOST_UNFIT) break
   }
   return Number.POSITIVE_INFINITY
 }

@@ -241,6 +241,13 @@ t.test('what was found unsigned is told, of the log and of each record', async (
   await writeSigned(dir, key, 1)
   t.same((await verify(dir, [key.verifier])).basis.adopted, [{ from: 4, through: 4, record: 5 }])
   t.equal((await lookUp(dir, reference, [key.verifier]))?.adoptedBy, 5)
+  const path = join(dir, CHECKPOINTS)
+  const genuine = readFileSync(path, 'utf8')
+  // Of another log of the same key.
+  const elsewhere = checkpointEntry(signCheckpoint('landline-1', 4, Buffer.alloc(32, 1), key))
+  writeFileSync(path, genuine.replace(/(?<=\n\n)(?=landline-1\n[5-9]\n)/, elsewhere))
+  t.equal((await lookUp(dir, reference, [key.verifier]))?.adoptedBy, 5)
+  writeFileSync(path, genuine)
   const others = readLog(dir).records.filter(({ event }) => event.id !== reference)
   for (const { event } of others) t.equal((await lookUp(dir, event.id, []))?.adoptedBy, null, `#${event.sequence}`)
 })
@@ -353,6 +360,25 @@ t.test('a log rewritten under a checkpoint of another key is not what ours has s
   const recovered = readLog(dir).records.findLast(({ event }) => event.action === 'recovered')
   t.match(recovered, { event: { outcome: 'failure' }, landline: { facts: { epoch: String } } })
   t.not((await verify(dir, [key.verifier], kept)).result, 'intact')
+})
+
+t.test('how far the log is reviewed is not for anybody to say', async (t) => {
+  const dir = t.testdir()
+  const key = newKey()
+  await writeSigned(dir, key, 14)
+  await forge(dir, forged('checkpoint', { size: 14, root: '', reviewed: 14, unreviewed: 0 }))
+  const waiting: number[] = []
+  const meter = {
+    recorded() {},
+    writeFailed() {},
+    queued() {},
+    synced() {},
+    diskFree() {},
+    unreviewed: (n: number) => waiting.push(n),
+  }
+  const { audit } = await openSigned(dir, key, { meter })
+  await audit.close()
+  t.equal(waiting.at(-1), 14)
 })
 
 t.test('nothing is signed before it is recorded what was found unsigned', async (t) => {
