@@ -11,7 +11,7 @@ import { signCheckpoint } from '../../audit/proof/checkpoint.ts'
 import { CHECKPOINTS, checkpointEntry, keyEntry } from '../../audit/proof/checkpoint-file.ts'
 import { lookUp } from '../../audit/proof/look-up.ts'
 import { Frontier, leafHash } from '../../audit/proof/merkle.ts'
-import { checkSignature } from '../../audit/proof/note.ts'
+import { checkSignature, type SigningKey } from '../../audit/proof/note.ts'
 import { BLOCK } from '../../audit/proof/tree.ts'
 import { verifyLog } from '../../audit/proof/verify.ts'
 import type { OwnEvent } from '../../audit/record.ts'
@@ -60,6 +60,17 @@ function purgeOf(dir: string, count: number): SystemEvent['facts'] {
 
 function remove(dir: string, count: number): void {
   for (const name of segmentsOf(dir).slice(0, count)) rmSync(join(dir, name))
+}
+
+/** Puts a checkpoint of `other` over the log as it is into the folder, as if `key` went on after it. */
+function signBetween(dir: string, other: SigningKey, key: SigningKey): void {
+  const { records } = readLog(dir)
+  const tree = new Frontier()
+  for (const record of records) tree.add(leafHash(Buffer.from(JSON.stringify(record))))
+  const signed = signCheckpoint('landline-1', records.length, tree.root(), other)
+  const path = join(dir, CHECKPOINTS)
+  const added = keyEntry(other.verifier) + checkpointEntry(signed) + keyEntry(key.verifier)
+  writeFileSync(path, readFileSync(path, 'utf8') + added)
 }
 
 t.test('a hand-over to another key that was found unsigned makes nobody an heir', async (t) => {
@@ -185,12 +196,7 @@ t.test('a key that only the folder names makes nothing signed', async (t) => {
   const facts = purgeOf(dir, 2)
   await forge(dir, forged('start', { key: other.verifier.text }), forged('purge', facts))
   const { records } = readLog(dir)
-  const tree = new Frontier()
-  for (const record of records) tree.add(leafHash(Buffer.from(JSON.stringify(record))))
-  const signed = signCheckpoint('landline-1', records.length, tree.root(), other)
-  const path = join(dir, CHECKPOINTS)
-  const named = keyEntry(other.verifier) + checkpointEntry(signed) + keyEntry(key.verifier)
-  writeFileSync(path, readFileSync(path, 'utf8') + named)
+  signBetween(dir, other, key)
   remove(dir, 2)
   await writeSigned(dir, key, 1, { now: () => NOON + 2 * DAY })
   const recovered = readLog(dir).records.findLast(({ event }) => event.action === 'recovered')
@@ -349,13 +355,7 @@ t.test('a log rewritten under a checkpoint of another key is not what ours has s
   rmSync(join(dir, 'audit.tree'), { force: true })
   const rewritten = Array.from({ length: 12 }, () => forged('reload', {}))
   await forge(dir, forged('start', { key: other.verifier.text }), ...rewritten)
-  const { records } = readLog(dir)
-  const tree = new Frontier()
-  for (const record of records) tree.add(leafHash(Buffer.from(JSON.stringify(record))))
-  const signed = signCheckpoint('landline-1', records.length, tree.root(), other)
-  const path = join(dir, CHECKPOINTS)
-  const added = keyEntry(other.verifier) + checkpointEntry(signed) + keyEntry(key.verifier)
-  writeFileSync(path, readFileSync(path, 'utf8') + added)
+  signBetween(dir, other, key)
   await writeSigned(dir, key, 1, { now: () => NOON + 2 * DAY })
   const recovered = readLog(dir).records.findLast(({ event }) => event.action === 'recovered')
   t.match(recovered, { event: { outcome: 'failure' }, landline: { facts: { epoch: String } } })
